@@ -1,0 +1,66 @@
+//! A time that a test moves by hand.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+/// The test's handle on a simulated time.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    start: Timestamp,
+    elapsed: Arc<watch::Sender<Duration>>,
+}
+
+impl Simulated {
+    pub(crate) fn new(start: Timestamp) -> Self {
+        Self {
+            start,
+            elapsed: Arc::new(watch::Sender::new(Duration::ZERO)),
+        }
+    }
+
+    /// Moves the time on and wakes every sleeper whose time has come.
+    pub fn advance(&self, by: Duration) {
+        self.elapsed.send_modify(|elapsed| *elapsed += by);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.start
+            .checked_add(self.monotonic())
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) fn monotonic(&self) -> Duration {
+        *self.elapsed.borrow()
+    }
+
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        let until = self.monotonic().saturating_add(duration);
+        let mut elapsed = self.elapsed.subscribe();
+        // Fails only when the sender is gone, and `self` holds it.
+        drop(elapsed.wait_for(|now| *now >= until).await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_its_time_has_come_and_not_before() {
+        let (clock, hand) = Clock::simulated(Timestamp::UNIX_EPOCH);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(Duration::from_secs(10)).await }
+        });
+        tokio::task::yield_now().await;
+        hand.advance(Duration::from_secs(9));
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        hand.advance(Duration::from_secs(1));
+        sleeper.await.unwrap();
+        assert_eq!(clock.now(), Timestamp::from_second(10).unwrap());
+    }
+}

@@ -1,0 +1,49 @@
+//! Two classes of failure: the destination's, and the message's own.
+
+use std::time::Duration;
+
+use crate::event::QuarantineReason;
+
+/// Why a delivery failed; the variants are what the dispatcher does next. No variant holds record content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeliverError {
+    /// The destination as a whole: down, slow, refusing us. Costs the message no attempt; many open the breaker.
+    #[error("{detail}")]
+    Destination {
+        /// What happened.
+        detail: String,
+        /// What it asked for (Retry-After).
+        retry_after: Option<Duration>,
+        /// True where no message can be at fault (connection refused, broker gone): opens the breaker at once.
+        down: bool,
+    },
+    /// This message: spends its schedule.
+    #[error("{detail}")]
+    Message {
+        /// What it is set aside as when the schedule is exhausted.
+        reason: QuarantineReason,
+        /// What happened.
+        detail: String,
+        /// Fewer attempts than the schedule has (400, 413, 415, 422: three); zero: none.
+        attempts_max: Option<u32>,
+    },
+    /// 410: the destination wants nothing more. It is disabled, its deliveries wait.
+    #[error("{detail}")]
+    Gone {
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// A destination that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("destination {name}: {detail}")]
+pub struct SetupError {
+    /// Its name.
+    pub name: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// The cause.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}

@@ -1,0 +1,158 @@
+//! One record's change, as a callback tells it: which record, what happened, and the little it says of the values.
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    ChangeId, ConnectionName, ModuleName, NotificationId, RecordId, RecordKey, SourceName,
+};
+
+/// What happened to the record. Zoho's other words (merge, restore, …) are not documented, so they stay as they came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Operation {
+    /// `insert` in callbacks, `create` in subscriptions.
+    Insert,
+    /// `update` in callbacks, `edit` in subscriptions.
+    Update,
+    /// `delete` in both.
+    Delete,
+    /// Any other word, lower case.
+    Other(Arc<str>),
+}
+
+impl Operation {
+    /// Reads both spellings (callback's and subscription's), in any case.
+    pub fn parse(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "insert" | "create" => Self::Insert,
+            "update" | "edit" => Self::Update,
+            "delete" => Self::Delete,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// `insert`, `update`, `delete` or the other word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// As the last part of a CloudEvents type: `inserted`, `updated`, `deleted` or the other word.
+    pub fn past(&self) -> &str {
+        match self {
+            Self::Insert => "inserted",
+            Self::Update => "updated",
+            Self::Delete => "deleted",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+impl From<String> for Operation {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+impl From<Operation> for String {
+    fn from(operation: Operation) -> Self {
+        operation.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How we learned of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Zoho called us.
+    Notification,
+    /// We looked for what a gap had swallowed.
+    Repair,
+    /// An operator sent it again.
+    Replay,
+}
+
+impl Origin {
+    /// The CloudEvents extension `origin`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notification => "notification",
+            Self::Repair => "repair",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+/// One record's change. A callback with several ids becomes several of these.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Derived from the notification, module, record and index.
+    pub id: ChangeId,
+    /// The callback it came in.
+    pub notification: NotificationId,
+    /// Where the callback came in.
+    pub source: SourceName,
+    /// The org whose record it is; `None` for a generic source.
+    pub connection: Option<ConnectionName>,
+    /// Zoho's module; for a generic source the source's name.
+    pub module: ModuleName,
+    /// Zoho's record id, or a generic source's key; `None` for a generic source without `key`.
+    pub record: Option<RecordId>,
+    /// What happened.
+    pub operation: Operation,
+    /// CloudEvents type of a generic event; `None` means `com.zoho.crm.<Module>.<inserted|…>`.
+    pub event_type: Option<String>,
+    /// When it changed, as the callback says (`server_time`, `read.time`), else when it arrived.
+    pub server_time: Timestamp,
+    /// When we accepted it.
+    pub accepted_at: Timestamp,
+    /// How we learned of it.
+    pub origin: Origin,
+    /// API names of the fields that changed; `None` when the callback does not say.
+    pub affected_fields: Option<Vec<String>>,
+    /// The values that came with the callback (`affected_values`, or `read.record`).
+    pub values: Option<Map<String, Value>>,
+}
+
+impl Change {
+    /// Changes with the same key are kept in order. A change without a record has a key of its own.
+    pub fn key(&self) -> RecordKey {
+        let module = self.module.as_str();
+        match (&self.connection, &self.record) {
+            (Some(connection), Some(record)) => {
+                RecordKey::of(connection.as_str(), module, record.as_str())
+            }
+            (None, Some(record)) => RecordKey::of("generic", module, record.as_str()),
+            (_, None) => RecordKey::of("", "", &self.id.to_string()),
+        }
+    }
+
+    /// CloudEvents `source`: `/zoho/<connection>/<module>` or `/generic/<source>`.
+    pub fn event_source(&self) -> String {
+        match &self.connection {
+            Some(connection) => format!("/zoho/{connection}/{}", self.module),
+            None => format!("/generic/{}", self.source),
+        }
+    }
+
+    /// CloudEvents `type`.
+    pub fn event_type(&self) -> String {
+        self.event_type
+            .clone()
+            .unwrap_or_else(|| format!("com.zoho.crm.{}.{}", self.module, self.operation.past()))
+    }
+}

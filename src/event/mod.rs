@@ -1,0 +1,25 @@
+//! What travels through the pipeline: plain values, in the order they come to be. No I/O, no imports of ours.
+
+mod id;
+mod name;
+mod body;
+mod notification;
+mod change;
+mod enriched;
+mod delivery;
+mod reason;
+
+pub use self::{
+    body::Body,
+    change::{Change, Operation, Origin},
+    delivery::{
+        Attributes, Delivery, DeliveryNo, FailurePolicy, Message, NewDelivery, Settled, Settlement,
+    },
+    enriched::{EnrichedEvent, Record, RecordState},
+    id::{ChangeId, DeliveryId, NotificationId, RecordKey, Sequence},
+    name::{
+        ConnectionName, DestinationName, ModuleName, RecordId, RouteName, SendName, SourceName,
+    },
+    notification::{Method, RawNotification},
+    reason::{ChangeOutcome, QuarantineReason},
+};

@@ -1,0 +1,1 @@
+//! The motor: the only module that knows the order of the stages.

@@ -1,0 +1,1 @@
+//! `zohook check` on broken files.

@@ -1,0 +1,1 @@
+//! POSTing to other webhooks.

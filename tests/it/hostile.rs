@@ -1,0 +1,1 @@
+//! Hostile bodies on the public port.

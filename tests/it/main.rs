@@ -1,0 +1,17 @@
+//! The promises, tested from outside: real router, real sockets, the simulator. One binary, so that it links once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing helper should fail the test"
+)]
+
+mod support;
+mod config;
+mod deliver_amqp;
+mod deliver_webhook;
+mod enrich;
+mod hostile;
+mod receive;
+mod secrets;
+mod store;
