@@ -97,6 +97,18 @@ impl Origin {
     }
 }
 
+/// Whether a workflow source's records are read from Zoho.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fetch {
+    /// Always (the default of watch and workflow).
+    #[default]
+    Always,
+    /// Only when the callback's values do not cover the fields in use.
+    Missing,
+    /// Never (generic sources).
+    Never,
+}
+
 /// One record's change. A callback with several ids becomes several of these.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {

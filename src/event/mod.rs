@@ -11,7 +11,7 @@ mod reason;
 
 pub use self::{
     body::Body,
-    change::{Change, Operation, Origin},
+    change::{Change, Fetch, Operation, Origin},
     delivery::{
         Attributes, Delivery, DeliveryNo, FailurePolicy, Message, NewDelivery, Settled, Settlement,
     },

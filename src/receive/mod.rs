@@ -2,4 +2,5 @@
 
 mod settings;
 
-pub use self::settings::{Dedup, Fetch, Limits, Read, Source, SourceKind};
+pub use self::settings::{Dedup, Limits, Read, Source, SourceKind};
+pub use crate::event::Fetch;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::{
-    event::{ConnectionName, SourceName},
+    event::{ConnectionName, Fetch, SourceName},
     template::Template,
     verify::Proof,
 };
@@ -64,18 +64,6 @@ pub struct Dedup {
     pub key: Template,
     /// For how long; at most 24 hours.
     pub window: Duration,
-}
-
-/// Whether a workflow source's records are read from Zoho.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fetch {
-    /// Always (the default of watch and workflow).
-    #[default]
-    Always,
-    /// Only when the callback's values do not cover the fields in use.
-    Missing,
-    /// Never (generic sources).
-    Never,
 }
 
 /// Limits of the public port.
