@@ -10,7 +10,7 @@ mod delivery;
 mod reason;
 
 pub use self::{
-    body::Body,
+    body::{Body, Undecodable},
     change::{Change, Fetch, Operation, Origin},
     delivery::{
         Attributes, Delivery, DeliveryNo, FailurePolicy, Message, NewDelivery, Settled, Settlement,
