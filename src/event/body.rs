@@ -184,13 +184,13 @@ mod tests {
         Body::parse(&Bytes::copy_from_slice(bytes), content_type)
     }
 
-    fn form(pairs: &[(&str, &str)]) -> Result<Body, Undecodable> {
-        Ok(Body::Form(
+    fn form(pairs: &[(&str, &str)]) -> Body {
+        Body::Form(
             pairs
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
-        ))
+        )
     }
 
     const PARTS: &str = "--b1\r\nContent-Disposition: form-data; name=\"lead\"\r\n\r\n42\r\n\
@@ -215,15 +215,15 @@ mod tests {
     fn forms_are_known_by_their_look_or_their_content_type() {
         assert_eq!(
             parse(b"a=1&b=x%20y+z", None),
-            form(&[("a", "1"), ("b", "x y z")])
+            Ok(form(&[("a", "1"), ("b", "x y z")]))
         );
-        assert_eq!(parse(b"a=1\r\n", None), form(&[("a", "1")]));
+        assert_eq!(parse(b"a=1\r\n", None), Ok(form(&[("a", "1")])));
         assert_eq!(
             parse(
                 b"a=x y&b",
                 Some("Application/X-WWW-Form-Urlencoded; charset=utf-8")
             ),
-            form(&[("a", "x y"), ("b", "")])
+            Ok(form(&[("a", "x y"), ("b", "")]))
         );
     }
 
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn multipart_needs_no_content_type_and_survives_a_wrong_boundary() {
-        let expected = form(&[("lead", "42"), ("note", "a\r\nb")]);
+        let expected = Ok(form(&[("lead", "42"), ("note", "a\r\nb")]));
         for content_type in [
             None,
             Some("multipart/form-data; boundary=b1"),
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_undecodable_unless_they_are_a_form() {
         assert_eq!(parse(b"\xFF\xFE", None), Err(Undecodable::NotUtf8));
-        assert_eq!(parse(b"a=\xFF", Some(FORM)), form(&[("a", "\u{FFFD}")]));
+        assert_eq!(parse(b"a=\xFF", Some(FORM)), Ok(form(&[("a", "\u{FFFD}")])));
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(read(b"", ""), Ok(Body::Empty));
         assert_eq!(
             read(b"", "a=1&a=2&b"),
-            form(&[("a", "1"), ("a", "2"), ("b", "")])
+            Ok(form(&[("a", "1"), ("a", "2"), ("b", "")]))
         );
         assert_eq!(read(b"1", "a=1"), Ok(Body::Json(json!(1))));
         assert_eq!(

@@ -1,0 +1,243 @@
+//! One request: find the source, read, verify, split, store, answer.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body as RequestBody,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{Method, StatusCode, header::CONTENT_TYPE, request};
+use jiff::Timestamp;
+
+use super::{
+    Entry, Peer, PublicPort, SourceKind, Sources,
+    answer::{self, Refused},
+    intake,
+    metrics::Counted,
+    peer,
+    refusals::{RefusedRequest, shape_of},
+    split::{Split, split},
+};
+use crate::{
+    event::{self, Body, NotificationId, RawNotification, Undecodable},
+    store::{Accept, Accepted, Content, StoreError},
+    verify::verify,
+};
+
+/// A commit that takes longer is answered 503; it may still happen, so Zoho's repeat may be a duplicate.
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// When the store cannot say when it will be well.
+const STORE_RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// What became of a request, besides its answer.
+struct Refusal {
+    why: Refused,
+    body_bytes: Option<usize>,
+}
+
+impl From<Refused> for Refusal {
+    fn from(why: Refused) -> Self {
+        Self {
+            why,
+            body_bytes: None,
+        }
+    }
+}
+
+/// `/in/{source}`.
+pub(super) async fn handle(State(port): State<Arc<PublicPort>>, request: Request) -> Response {
+    let sources = port.sources.load_full();
+    let (head, body) = request.into_parts();
+    let name = head.uri.path().strip_prefix("/in/").unwrap_or_default();
+    let Some(entry) = sources.by_name.get(name) else {
+        return not_found(State(port)).await;
+    };
+    entry.metrics.received.inc();
+    let _in_flight = Counted::new(&port.parts.metrics.in_flight);
+    let peer = head
+        .extensions
+        .get()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |Peer(it)| *it);
+    let peer = peer::caller(peer, &head.headers, &sources.limits.trusted_proxies);
+    let request = Incoming { entry, head, peer };
+    match receive(&port, &sources, &request, body).await {
+        Ok(accepted) => answer::accepted(accepted),
+        Err(refusal) => refuse(&port, &request, &refusal),
+    }
+}
+
+/// Any other path.
+pub(super) async fn not_found(State(port): State<Arc<PublicPort>>) -> Response {
+    port.parts.metrics.unknown.inc();
+    answer::error(StatusCode::NOT_FOUND)
+}
+
+/// A request to a source that exists.
+struct Incoming<'a> {
+    entry: &'a Entry,
+    head: request::Parts,
+    peer: IpAddr,
+}
+
+async fn receive(
+    port: &PublicPort,
+    sources: &Sources,
+    request: &Incoming<'_>,
+    body: RequestBody,
+) -> Result<Accepted, Refusal> {
+    let Incoming { entry, head, peer } = request;
+    let method = method(&head.method, &entry.source.kind)?;
+    let Ok(_slot) = port.slots.try_acquire() else {
+        return Err(Refused::Busy.into());
+    };
+    let limits = &sources.limits;
+    let reading = intake::read(&head.headers, body, limits.body_bytes);
+    let Ok(sent) = tokio::time::timeout(limits.read_timeout, reading).await else {
+        return Err(Refused::Timeout.into());
+    };
+    let sent = sent?;
+    let refusal = |why| Refusal {
+        why,
+        body_bytes: Some(sent.len()),
+    };
+    let started = port.parts.clock.monotonic();
+    let plain = intake::decompress(&head.headers, &sent, limits.body_bytes).map_err(refusal)?;
+    let query = head.uri.query().unwrap_or_default();
+    let body = parse(&plain, head, query);
+    let raw = RawNotification {
+        source: entry.source.name.clone(),
+        method,
+        headers: head.headers.clone(),
+        query: query.to_owned(),
+        body: plain.unwrap_or_else(|_| sent.clone()),
+        peer: *peer,
+        received_at: port.parts.clock.now(),
+    };
+    let notification =
+        verify(&entry.source.proof, &raw, body).map_err(|it| refusal(Refused::Proof(it)))?;
+    if port.parts.gate.load().contains(&entry.source.name) {
+        return Err(refusal(Refused::Backlog));
+    }
+    let split = split(&entry.source, &notification, NotificationId::random());
+    let accepted = store(port, entry, split).await.map_err(refusal)?;
+    let took = port.parts.clock.monotonic().saturating_sub(started);
+    port.parts
+        .metrics
+        .accept_seconds
+        .observe(took.as_secs_f64());
+    Ok(accepted)
+}
+
+fn parse(
+    plain: &Result<Bytes, Undecodable>,
+    head: &request::Parts,
+    query: &str,
+) -> Result<Body, Undecodable> {
+    let content_type = head.headers.get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|it| it.to_str().ok());
+    match plain {
+        Ok(bytes) => Body::of_request(bytes, content_type, query),
+        Err(undecodable) => Err(*undecodable),
+    }
+}
+
+/// HEAD is no GET here: it would be answered as accepted, and is not a callback.
+fn method(method: &Method, kind: &SourceKind) -> Result<event::Method, Refused> {
+    let known = match *method {
+        Method::GET => event::Method::Get,
+        Method::POST => event::Method::Post,
+        Method::PUT => event::Method::Put,
+        Method::DELETE => event::Method::Delete,
+        _ => return Err(Refused::Method(answer::allowed(kind))),
+    };
+    let listens = match kind {
+        SourceKind::Watch => known == event::Method::Post,
+        SourceKind::Workflow(_) => true,
+        SourceKind::Generic(_) => matches!(known, event::Method::Post | event::Method::Put),
+    };
+    if listens {
+        Ok(known)
+    } else {
+        Err(Refused::Method(answer::allowed(kind)))
+    }
+}
+
+async fn store(port: &PublicPort, entry: &Entry, split: Split) -> Result<Accepted, Refused> {
+    let changes = match &split.content {
+        Content::Changes(changes) => Some(changes.len()),
+        Content::Unreadable { .. } => None,
+    };
+    let accept = Accept {
+        id: split.id,
+        source: entry.source.name.clone(),
+        connection: entry.source.connection.clone(),
+        received_at: split.received_at,
+        body: split.stored,
+        content: split.content,
+        dedup: split.dedup,
+    };
+    let committed = tokio::time::timeout(ACCEPT_TIMEOUT, port.parts.store.accept(accept)).await;
+    let retry_after = match committed {
+        Ok(Ok(accepted)) => {
+            count(port, entry, accepted, changes);
+            return Ok(accepted);
+        }
+        Ok(Err(StoreError::Unavailable { retry_after, .. })) => retry_after,
+        Ok(Err(StoreError::Unusable { .. })) | Err(_) => STORE_RETRY_AFTER,
+    };
+    Err(Refused::Store { retry_after })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "a count for a histogram"
+)]
+fn count(port: &PublicPort, entry: &Entry, accepted: Accepted, changes: Option<usize>) {
+    match (accepted, changes) {
+        (Accepted::Duplicate(_), _) => entry.metrics.duplicate.inc(),
+        (Accepted::New(_), None) => entry.metrics.quarantined.inc(),
+        (Accepted::New(_), Some(changes)) => {
+            entry.metrics.split.inc();
+            port.parts.metrics.changes.observe(changes as f64);
+        }
+    }
+}
+
+fn refuse(port: &PublicPort, request: &Incoming<'_>, refusal: &Refusal) -> Response {
+    let Incoming { entry, head, peer } = request;
+    let reason = refusal.why.reason();
+    entry.metrics.refused(reason);
+    let at: Timestamp = port.parts.clock.now();
+    let refused = RefusedRequest {
+        at,
+        reason,
+        method: method_word(&head.method),
+        peer: *peer,
+        headers: shape_of(&head.headers),
+        query_bytes: head.uri.query().map_or(0, str::len),
+        body_bytes: refusal.body_bytes,
+    };
+    tracing::debug!(
+        source.name = %entry.source.name,
+        reason,
+        peer = %refused.peer,
+        "refused a request"
+    );
+    port.refusals.push(&entry.source.name, refused);
+    refusal.why.into_response()
+}
+
+fn method_word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        _ => "other",
+    }
+}
