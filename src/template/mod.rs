@@ -1,16 +1,40 @@
 //! CEL conditions and `{{ }}` templates: compiled at load, evaluated on values we convert ourselves. The only place that knows cel.
 
+mod call;
+mod eval;
+mod function;
+mod lower;
+mod names;
+mod node;
+mod number;
+mod parse;
+mod text;
+mod types;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use self::names::EVENT_FIELDS;
+use self::{
+    eval::Evaluator,
+    lower::Lowered,
+    node::Node,
+    text::Part,
+    types::Type,
+    value::{Fault, Val},
+};
 use crate::event::{Body, Record};
 
 /// The variables an expression may read; what is `None` is null.
 #[derive(Clone, Copy, Default)]
 pub struct Scope<'a> {
-    /// `event`: module, operation, id, type, time, origin, … as `route` or `receive` sets it.
+    /// `event`: any of [`EVENT_FIELDS`]; what is not there is null.
     pub event: Option<&'a Map<String, Value>>,
     /// `record`: requested but absent fields are null.
     pub record: Option<&'a Record>,
@@ -29,6 +53,10 @@ pub struct Scope<'a> {
 }
 
 /// What an expression reads, found at compile time.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that is read or not"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     /// Fields read as `record.F` or named in `changed("F")`.
@@ -39,16 +67,33 @@ pub struct Reads {
     pub before: bool,
     /// Fields read as `before.F`.
     pub before_fields: BTreeSet<String>,
+    /// Reads `before` as a whole (or by an index that is not a literal).
+    pub whole_before: bool,
     /// Reads `body`.
     pub body: bool,
     /// Calls `left()`.
     pub left: bool,
 }
 
+impl Reads {
+    /// Adds what `other` reads.
+    pub fn add(&mut self, other: &Self) {
+        self.record_fields
+            .extend(other.record_fields.iter().cloned());
+        self.before_fields
+            .extend(other.before_fields.iter().cloned());
+        self.whole_record |= other.whole_record;
+        self.before |= other.before;
+        self.whole_before |= other.whole_before;
+        self.body |= other.body;
+        self.left |= other.left;
+    }
+}
+
 /// Which of the variables an expression may name; others are a [`CompileError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// `read` of a source: `body`, `source`, `now` and `event.method`, `event.query`, `event.headers` are not there yet, so only the first three.
+    /// `read` of a source: `body`, `source` and `now`.
     Read,
     /// `when`, keys and bodies of a route: all.
     Route,
@@ -87,52 +132,140 @@ pub enum Verdict {
 
 /// A compiled bare CEL expression of type bool.
 #[derive(Clone, Debug)]
-pub struct Condition {}
+pub struct Condition {
+    node: Node,
+    reads: Reads,
+}
 
 impl Condition {
     /// # Errors
-    /// When the text is not CEL, or names a variable or function that is not known in `place`.
+    /// When the text is not CEL, names a variable or function that is not known in `place`, or can never be a bool.
     pub fn compile(text: &str, place: Place) -> Result<Self, CompileError> {
-        let _ = (text, place);
-        todo!("template helper")
+        let refused = |message: String, hint: Option<&str>| CompileError {
+            message,
+            at: Some(0..text.len()),
+            hint: hint.map(str::to_owned),
+        };
+        if text.trim_start().starts_with("{{") {
+            let hint = Some("`when: record.Amount > 5`, not `when: \"{{ record.Amount > 5 }}\"`");
+            return Err(refused(
+                "a condition is written without `{{ }}`".to_owned(),
+                hint,
+            ));
+        }
+        let Lowered { node, kind, reads } = parse::compile(text, place)?;
+        if !types::may_be_bool(&node, kind) {
+            let is = if kind == Type::Any {
+                "a calculation"
+            } else {
+                kind.name()
+            };
+            return Err(refused(
+                format!("a condition is a bool, this is {is}"),
+                None,
+            ));
+        }
+        Ok(Self { node, reads })
     }
 
     /// What it reads.
-    pub fn reads(&self) -> &Reads {
-        todo!("template helper")
+    pub const fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// # Errors
     /// On any error that reaches the result, an ordering comparison with null aside.
     pub fn eval(&self, scope: &Scope<'_>) -> Result<Verdict, EvalError> {
-        let _ = scope;
-        todo!("template helper")
+        match Evaluator::new(scope).eval(&self.node) {
+            Ok(Val::Bool(true)) => Ok(Verdict::Holds),
+            Ok(Val::Bool(false)) => Ok(Verdict::Fails),
+            Ok(other) => Err(EvalError {
+                message: format!("a condition is a bool, not {}", other.type_name()),
+            }),
+            Err(Fault::NullOrdered) => Ok(Verdict::NullOrdered),
+            Err(fault) => Err(fault.into()),
+        }
     }
 }
 
 /// A compiled literal text with `{{ CEL }}` in it.
 #[derive(Clone, Debug)]
-pub struct Template {}
+pub struct Template {
+    pieces: Vec<Piece>,
+    reads: Reads,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Literal(String),
+    Expression(Node),
+}
 
 impl Template {
     /// # Errors
-    /// As [`Condition::compile`].
+    /// When a `{{` is not closed; else as [`Condition::compile`], of whatever type.
     pub fn compile(text: &str, place: Place) -> Result<Self, CompileError> {
-        let _ = (text, place);
-        todo!("template helper")
+        if text.len() > parse::TEXT_MAX {
+            return Err(parse::problem(format!(
+                "longer than {} bytes",
+                parse::TEXT_MAX
+            )));
+        }
+        let mut template = Self {
+            pieces: vec![],
+            reads: Reads::default(),
+        };
+        for part in text::split(text)? {
+            template.pieces.push(match part {
+                Part::Literal(literal) => Piece::Literal(literal.to_owned()),
+                Part::Expression(expression, range) => {
+                    let lowered =
+                        parse::compile(expression, place).map_err(|error| CompileError {
+                            at: Some(error.at.map_or(range.clone(), |it| {
+                                range.start + it.start..range.start + it.end
+                            })),
+                            ..error
+                        })?;
+                    template.reads.add(&lowered.reads);
+                    Piece::Expression(lowered.node)
+                }
+            });
+        }
+        Ok(template)
     }
 
     /// What it reads.
-    pub fn reads(&self) -> &Reads {
-        todo!("template helper")
+    pub const fn reads(&self) -> &Reads {
+        &self.reads
     }
 
-    /// One whole `{{ }}` keeps its type; anything else is a text.
+    /// The text, if there is no `{{ }}` in it.
+    pub fn as_literal(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [] => Some(""),
+            [Piece::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// One whole `{{ }}` keeps its type; anything else is a text, in which null is empty and lists and objects are JSON.
     ///
     /// # Errors
     /// When an expression cannot be computed.
     pub fn render(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
-        let _ = scope;
-        todo!("template helper")
+        if let [Piece::Expression(node)] = self.pieces.as_slice() {
+            let value = Evaluator::new(scope).eval(node)?;
+            return Ok(value.to_json()?);
+        }
+        let mut evaluator = Evaluator::new(scope);
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => text.push_str(literal),
+                Piece::Expression(node) => text.push_str(&evaluator.eval(node)?.to_text()?),
+            }
+            value::bounded(text.len())?;
+        }
+        Ok(Value::String(text))
     }
 }
