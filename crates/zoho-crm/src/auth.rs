@@ -1,0 +1,222 @@
+//! The access token in use: one refresh for any number of callers, five minutes before it expires, saved before use.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use clock::Clock;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::{
+    Code, DataCenter, Error, StoredToken, TokenStore,
+    grant::{Granted, Granter},
+};
+
+/// A token is replaced so long before it expires.
+const REFRESH_EARLY: Duration = Duration::from_mins(5);
+
+/// A token rejected so soon after it was granted means that the next would be rejected too.
+const FRESH: Duration = Duration::from_mins(1);
+
+/// No stored token is believed to live longer, whatever the wall clock did.
+const STORED_LIFETIME_MAX: Duration = Duration::from_hours(1);
+
+/// Takes a lock whose holder may have panicked: what it guards is valid after every statement.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A token and where it is good.
+#[derive(Debug)]
+pub(crate) struct AccessToken {
+    pub(crate) secret: SecretString,
+    /// Base of the API.
+    pub(crate) api_url: Url,
+    refresh_at: Duration,
+    expires_at: Duration,
+    /// `None` when it was loaded.
+    granted_at: Option<Duration>,
+}
+
+type Flight = Shared<BoxFuture<'static, Result<Arc<AccessToken>, Error>>>;
+
+/// Hands out the token in use.
+pub(crate) struct Auth {
+    renewer: Arc<Renewer>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Arc<AccessToken>>,
+    /// The refresh under way. Whoever waits for it drives it, so it belongs to nobody and ends with its last waiter.
+    flight: Option<Flight>,
+    loaded: bool,
+}
+
+struct Renewer {
+    granter: Granter,
+    store: Arc<dyn TokenStore>,
+    data_center: DataCenter,
+    clock: Clock,
+    /// Granted but not yet saved, so not yet used.
+    unsaved: Mutex<Option<Granted>>,
+}
+
+impl Auth {
+    pub(crate) fn new(
+        granter: Granter,
+        store: Arc<dyn TokenStore>,
+        data_center: DataCenter,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            renewer: Arc::new(Renewer {
+                granter,
+                store,
+                data_center,
+                clock,
+                unsaved: Mutex::default(),
+            }),
+            state: Mutex::default(),
+        }
+    }
+
+    /// A token that is good for a while. Where none can be had but the last still lives, that one.
+    pub(crate) async fn token(&self) -> Result<Arc<AccessToken>, Error> {
+        let flight = match self.current_or_flight()? {
+            Ok(token) => return Ok(token),
+            Err(flight) => flight,
+        };
+        let result = flight.clone().await;
+        let mut state = lock(&self.state);
+        if state.flight.as_ref().is_some_and(|it| it.ptr_eq(&flight)) {
+            state.flight = None;
+            if let Ok(token) = &result {
+                state.loaded = true;
+                state.current = Some(Arc::clone(token));
+            }
+        }
+        result.or_else(|error| self.alive(&state).ok_or(error))
+    }
+
+    /// The API said that this token is no good: no later call uses it.
+    pub(crate) fn reject(&self, token: &Arc<AccessToken>, code: Code) {
+        let mut state = lock(&self.state);
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|it| Arc::ptr_eq(it, token))
+        {
+            state.current = None;
+            let now = self.renewer.clock.monotonic();
+            if token.granted_at.is_some_and(|it| now < it + FRESH) {
+                tracing::error!(
+                    error.code = code.as_str(),
+                    "zoho rejects a token it has just granted: wrong data centre, or the user may not use the api"
+                );
+                self.renewer.granter.refuse(code);
+            }
+        }
+    }
+
+    /// Why no token can be had now.
+    pub(crate) fn blocked(&self) -> Option<Error> {
+        self.renewer.granter.blocked()
+    }
+
+    fn current_or_flight(&self) -> Result<Result<Arc<AccessToken>, Flight>, Error> {
+        let now = self.renewer.clock.monotonic();
+        let mut state = lock(&self.state);
+        if let Some(token) = state.current.as_ref().filter(|it| now < it.refresh_at) {
+            return Ok(Ok(Arc::clone(token)));
+        }
+        if let Some(flight) = &state.flight {
+            return Ok(Err(flight.clone()));
+        }
+        if let Some(error) = self.renewer.granter.blocked() {
+            return self.alive(&state).map(Ok).ok_or(error);
+        }
+        let renewer = Arc::clone(&self.renewer);
+        let load = !state.loaded;
+        let flight = async move { renewer.renew(load).await }.boxed().shared();
+        state.flight = Some(flight.clone());
+        Ok(Err(flight))
+    }
+
+    fn alive(&self, state: &State) -> Option<Arc<AccessToken>> {
+        let now = self.renewer.clock.monotonic();
+        let token = state.current.as_ref()?;
+        (now < token.expires_at).then(|| Arc::clone(token))
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Auth")
+    }
+}
+
+impl Renewer {
+    async fn renew(&self, load: bool) -> Result<Arc<AccessToken>, Error> {
+        if load {
+            let stored = self.store.load().await.map_err(Error::TokenStore)?;
+            if let Some(token) = stored.and_then(|it| self.stored(it)) {
+                return Ok(Arc::new(token));
+            }
+        }
+        let unsaved = lock(&self.unsaved).take();
+        let granted = match unsaved {
+            Some(granted) => granted,
+            None => self.granter.grant().await?,
+        };
+        self.save(granted).await
+    }
+
+    /// A token is used only once it is safely kept: else a crash loop would ask again and again.
+    async fn save(&self, granted: Granted) -> Result<Arc<AccessToken>, Error> {
+        let age = self.clock.monotonic().saturating_sub(granted.asked_at);
+        let left = granted.lifetime.saturating_sub(age);
+        let stored = StoredToken {
+            access_token: granted.access_token.clone(),
+            expires_at: self
+                .clock
+                .now()
+                .checked_add(left)
+                .unwrap_or_else(|_| self.clock.now()),
+            api_domain: granted.api_domain.clone(),
+        };
+        *lock(&self.unsaved) = Some(granted.clone());
+        self.store.save(&stored).await.map_err(Error::TokenStore)?;
+        *lock(&self.unsaved) = None;
+        let expires_at = granted.asked_at + granted.lifetime;
+        Ok(Arc::new(AccessToken {
+            secret: granted.access_token,
+            api_url: self.data_center.api_base(granted.api_domain.as_deref()),
+            refresh_at: expires_at.saturating_sub(REFRESH_EARLY.min(granted.lifetime / 2)),
+            expires_at,
+            granted_at: Some(self.clock.monotonic()),
+        }))
+    }
+
+    fn stored(&self, token: StoredToken) -> Option<AccessToken> {
+        let left = token.expires_at.duration_since(self.clock.now());
+        let left = Duration::try_from(left).ok()?.min(STORED_LIFETIME_MAX);
+        let refresh_in = left.checked_sub(REFRESH_EARLY)?;
+        let now = self.clock.monotonic();
+        Some(AccessToken {
+            secret: token.access_token,
+            api_url: self.data_center.api_base(token.api_domain.as_deref()),
+            refresh_at: now + refresh_in,
+            expires_at: now + left,
+            granted_at: None,
+        })
+    }
+}
