@@ -47,3 +47,35 @@ pub struct SetupError {
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
+
+/// Nothing gets through, whatever the message.
+pub(super) fn down(detail: impl Into<String>) -> DeliverError {
+    DeliverError::Destination {
+        detail: detail.into(),
+        retry_after: None,
+        down: true,
+    }
+}
+
+/// The destination's fault, but perhaps only with this message.
+pub(super) fn failed(detail: impl Into<String>) -> DeliverError {
+    DeliverError::Destination {
+        detail: detail.into(),
+        retry_after: None,
+        down: false,
+    }
+}
+
+/// Can never be sent there.
+pub(super) fn unrenderable(detail: impl Into<String>) -> DeliverError {
+    DeliverError::Message {
+        reason: QuarantineReason::Unrenderable,
+        detail: detail.into(),
+        attempts_max: Some(0),
+    }
+}
+
+/// The same failure for a whole window.
+pub(super) fn all(count: usize, error: &DeliverError) -> Vec<Result<(), DeliverError>> {
+    vec![Err(error.clone()); count]
+}

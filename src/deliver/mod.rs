@@ -1,29 +1,55 @@
 //! HTTP and AMQP out: one `match` over the kinds of destination.
 
+mod amqp;
 mod error;
+mod metrics;
+#[cfg(test)]
+mod sample;
 mod settings;
+mod stdout;
+mod structured;
+mod webhook;
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
 use clock::Clock;
 
+use self::{amqp::Amqp, stdout::Stdout, webhook::Webhook};
 use crate::event::{Delivery, DestinationName};
 
 pub use self::{
+    amqp::SILENCED,
     error::{DeliverError, SetupError},
+    metrics::Metrics,
     settings::{
         AmqpSettings, Backlog, Binding, Consumer, Exchange, ExchangeKind, Kind, OnFull,
         PullSettings, Queue, QueueKind, Rate, RetrySchedule, Settings, WebhookSettings,
     },
+    structured::structured,
 };
 
 /// A destination as the dispatcher sees it: takes windows of deliveries of different records.
-pub struct Destination {}
+#[derive(Debug)]
+pub struct Destination {
+    name: DestinationName,
+    clock: Clock,
+    metrics: Metrics,
+    kind: Transport,
+}
+
+#[derive(Debug)]
+enum Transport {
+    Amqp(Box<Amqp>),
+    Webhook(Box<Webhook>),
+    Stdout(Stdout),
+    /// Nothing is sent: consumers come and take.
+    Pull,
+}
 
 /// How much a destination takes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Deliveries in one window, all of different records.
+    /// Deliveries in one window, all of different records; 0 where nothing is sent (pull).
     pub window: usize,
     /// Windows in flight at once.
     pub lanes: usize,
@@ -40,22 +66,76 @@ impl Destination {
         name: &DestinationName,
         settings: &Settings,
         clock: &Clock,
+        metrics: &Metrics,
     ) -> Result<Self, SetupError> {
-        let _ = (name, settings, clock);
-        todo!("deliver helper")
+        let kind = match &settings.kind {
+            Kind::Amqp(amqp) => Transport::Amqp(Box::new(Amqp::new(name, amqp, clock, metrics)?)),
+            Kind::Webhook(webhook) => {
+                Transport::Webhook(Box::new(Webhook::new(name, webhook, clock)?))
+            }
+            Kind::Stdout => Transport::Stdout(Stdout::new(Box::new(std::io::stdout()))),
+            Kind::Pull(_) => Transport::Pull,
+        };
+        Ok(Self {
+            name: name.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            kind,
+        })
+    }
+
+    /// Like `kind: stdout`, but writes elsewhere.
+    pub fn to_writer(
+        name: &DestinationName,
+        writer: Box<dyn Write + Send>,
+        clock: &Clock,
+        metrics: &Metrics,
+    ) -> Self {
+        Self {
+            name: name.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            kind: Transport::Stdout(Stdout::new(writer)),
+        }
     }
 
     /// How much it takes at once.
     pub fn capacity(&self) -> Capacity {
-        todo!("deliver helper")
+        match &self.kind {
+            Transport::Amqp(_) => amqp::CAPACITY,
+            Transport::Webhook(_) => webhook::CAPACITY,
+            Transport::Stdout(_) => stdout::CAPACITY,
+            Transport::Pull => Capacity {
+                window: 0,
+                lanes: 0,
+                linger: Duration::ZERO,
+            },
+        }
     }
 
     /// One result per delivery, in the order given. Has a deadline of its own; never panics.
     pub async fn deliver(&self, window: &[Delivery]) -> Vec<Result<(), DeliverError>> {
-        let _ = window;
-        todo!("deliver helper")
+        let started = self.clock.monotonic();
+        let results = match &self.kind {
+            Transport::Amqp(amqp) => amqp.deliver(window).await,
+            Transport::Webhook(webhook) => webhook.deliver(window).await,
+            Transport::Stdout(stdout) => stdout.deliver(window).await,
+            Transport::Pull => error::all(
+                window.len(),
+                &error::down("consumers of a pull destination come and take"),
+            ),
+        };
+        debug_assert_eq!(results.len(), window.len());
+        let took = self.clock.monotonic().saturating_sub(started);
+        self.metrics.window(self.name.as_str(), &results, took);
+        results
     }
 
     /// Closes connections, within 5 s.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        match &self.kind {
+            Transport::Amqp(amqp) => amqp.close().await,
+            Transport::Webhook(_) | Transport::Stdout(_) | Transport::Pull => {}
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Entries of `destinations`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -101,11 +101,11 @@ pub enum QueueKind {
 }
 
 /// `kind: webhook`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebhookSettings {
     /// Where to POST.
     pub url: Url,
-    /// Standard Webhooks keys (`whsec_…`), decoded; each signs. Empty: unsigned.
+    /// Standard Webhooks keys, `whsec_` and base64; each signs. Empty: unsigned.
     pub sign: Vec<SecretString>,
     /// More headers; values may be secret.
     pub headers: Vec<(String, SecretString)>,
@@ -113,6 +113,19 @@ pub struct WebhookSettings {
     pub timeout: Duration,
     /// Private ranges it may reach.
     pub allow_networks: Vec<IpNet>,
+}
+
+impl fmt::Debug for WebhookSettings {
+    /// The URL's user, password, path and query stay out: any of them may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookSettings")
+            .field("host", &self.url.host_str())
+            .field("sign", &self.sign)
+            .field("headers", &self.headers)
+            .field("timeout", &self.timeout)
+            .field("allow_networks", &self.allow_networks)
+            .finish()
+    }
 }
 
 /// `kind: pull`.
