@@ -1,0 +1,170 @@
+//! What is wrong with a file, and how it is shown: a caret under the YAML for people, JSON for machines.
+
+use std::{fmt, io::IsTerminal};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The file is refused.
+    Error,
+    /// The file works, but probably not as meant.
+    Warning,
+}
+
+/// One thing that is wrong. Holds no secret: messages name keys, and the line is masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// From 1; 0 where the problem has no place in the file.
+    pub line: usize,
+    /// In characters, from 1; 0 where the problem has no place in the file.
+    pub column: usize,
+    /// Keys from the top, with dots (`routes.big-deals.on`); empty for the whole file.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The line of the file it is about.
+    #[serde(skip)]
+    pub(super) shown: Option<ShownLine>,
+}
+
+/// A line of the file, masked, and the bytes of it that a problem is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ShownLine {
+    pub(super) text: String,
+    pub(super) caret: std::ops::Range<usize>,
+}
+
+/// All that is wrong with a file, in the file's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    file: String,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    pub(super) fn new(file: String, mut list: Vec<Problem>) -> Self {
+        list.sort_by_key(|it| (it.line, it.column, it.severity));
+        Self { file, list }
+    }
+
+    /// In the file's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter()
+    }
+
+    /// Nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many make the file unusable.
+    pub fn errors(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many do not.
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    /// `3 errors, 1 warning`.
+    pub fn summary(&self) -> String {
+        let counted = |count: usize, word: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {word}")),
+            _ => Some(format!("{count} {word}s")),
+        };
+        let parts: Vec<_> = [
+            counted(self.errors(), "error"),
+            counted(self.warnings(), "warning"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        parts.join(", ")
+    }
+
+    /// With a caret under the YAML, in colours.
+    pub fn render_coloured(&self) -> String {
+        self.render(&Renderer::styled().decor_style(DecorStyle::Ascii))
+    }
+
+    /// For standard error: in colours when that is a terminal.
+    pub fn render_for_terminal(&self) -> String {
+        if std::io::stderr().is_terminal() {
+            self.render_coloured()
+        } else {
+            self.to_string()
+        }
+    }
+
+    /// A list of `{severity, line, column, path, message, hint}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!(self.list)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.list
+            .iter()
+            .filter(|it| it.severity == severity)
+            .count()
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let mut text = String::new();
+        for problem in &self.list {
+            text.push_str(&self.file);
+            if problem.line > 0 {
+                // Not left to the renderer, which would count columns in the masked line.
+                text.extend([
+                    ":",
+                    &problem.line.to_string(),
+                    ":",
+                    &problem.column.to_string(),
+                ]);
+            }
+            text.push('\n');
+            text.push_str(&renderer.render(&[problem.group()]));
+            text.push_str("\n\n");
+        }
+        text
+    }
+}
+
+impl Problem {
+    fn group(&self) -> Group<'_> {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(&self.message));
+        if let Some(shown) = &self.shown {
+            group = group.element(
+                Snippet::source(&shown.text)
+                    .line_start(self.line)
+                    .annotation(AnnotationKind::Primary.span(shown.caret.clone())),
+            );
+        }
+        match &self.hint {
+            Some(hint) => group.element(Level::HELP.message(hint)),
+            None => group,
+        }
+    }
+}
+
+impl fmt::Display for Problems {
+    /// With a caret under the YAML, without colours.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain().decor_style(DecorStyle::Ascii)))
+    }
+}
+
+impl std::error::Error for Problems {}
