@@ -187,3 +187,192 @@ fn time(read: &Read, scope: &Scope<'_>) -> Result<Option<Timestamp>, Unreadable>
         None => Err("`time` is neither rfc 3339 nor milliseconds".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, time::Duration};
+
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use serde_json::json;
+
+    use super::{super::split::split, *};
+    use crate::{
+        event::{Body, ConnectionName, Fetch, Method, NotificationId, RawNotification, SourceName},
+        receive::{Dedup, Source, SourceKind},
+        store::Content,
+        template::Place,
+        verify::{Proof, verify},
+    };
+
+    const NOW_MS: i64 = 1_750_102_640_000;
+
+    fn template(text: &str) -> Template {
+        Template::compile(text, Place::Read).unwrap()
+    }
+
+    fn source(kind: SourceKind) -> Source {
+        Source {
+            name: SourceName::new("hook"),
+            kind,
+            connection: Some(ConnectionName::new("acme")),
+            proof: Proof::default(),
+            dedup: None,
+            fetch: Fetch::Always,
+        }
+    }
+
+    fn lead() -> Read {
+        Read {
+            module: Some(template("{{ body.module }}")),
+            ids: vec![template("{{ body.ids }}")],
+            ..Read::default()
+        }
+    }
+
+    fn event() -> Read {
+        Read {
+            event_type: Some(template("com.zoho.billing.{{ body.event_type }}")),
+            key: Some(template("{{ body.id }}")),
+            ..Read::default()
+        }
+    }
+
+    fn read_with(source: &Source, body: &str) -> (Result<Vec<Change>, String>, Option<DedupKey>) {
+        let raw = RawNotification {
+            source: source.name.clone(),
+            method: Method::Post,
+            headers: HeaderMap::new(),
+            query: String::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            peer: IpAddr::from([127, 0, 0, 1]),
+            received_at: Timestamp::from_millisecond(NOW_MS).unwrap(),
+        };
+        let notification = verify(&source.proof, &raw, Body::parse(&raw.body, None)).unwrap();
+        let split = split(source, &notification, NotificationId::random());
+        let changes = match split.content {
+            Content::Changes(changes) => Ok(changes),
+            Content::Unreadable { detail } => Err(detail),
+        };
+        (changes, split.dedup)
+    }
+
+    fn workflow(read: Read, body: &str) -> Result<Vec<Change>, String> {
+        read_with(&source(SourceKind::Workflow(read)), body).0
+    }
+
+    fn generic(read: Read, body: &str) -> Result<Change, String> {
+        let mut changes = read_with(&source(SourceKind::Generic(read)), body).0?;
+        assert_eq!(changes.len(), 1);
+        Ok(changes.remove(0))
+    }
+
+    fn ids(body: &str) -> Result<Vec<String>, String> {
+        let changes = workflow(lead(), body)?;
+        let ids = changes
+            .iter()
+            .map(|it| it.record.as_ref().unwrap().to_string());
+        Ok(ids.collect())
+    }
+
+    #[test]
+    fn ids_are_a_text_a_number_a_list_or_a_text_with_commas() {
+        let ok = |given: &str, expected: &[&str]| {
+            let body = format!(r#"{{"module":"Leads","ids":{given}}}"#);
+            let expected: Vec<_> = expected.iter().map(|it| (*it).to_owned()).collect();
+            assert_eq!(ids(&body), Ok(expected), "{given}");
+        };
+        ok(r#""5725767000003000064""#, &["5725767000003000064"]);
+        ok("5725767000003000064", &["5725767000003000064"]);
+        ok(r#"["1",2,"1",null]"#, &["1", "2"]);
+        ok(r#"" 1, 2,,3 ""#, &["1", "2", "3"]);
+    }
+
+    #[test]
+    fn a_read_that_fails_says_where() {
+        let check = |body: &str, expected: &str| {
+            let detail = ids(body).unwrap_err();
+            assert!(detail.starts_with(expected), "{detail}");
+        };
+        check(r#"{"module":"Leads","ids":[]}"#, "`ids` gives nothing");
+        check(r#"{"module":"Leads","ids":" , "}"#, "`ids` gives nothing");
+        check(r#"{"module":"Leads","ids":[{}]}"#, "`ids` gives something");
+        check(r#"{"module":"Leads","ids":1.5}"#, "`ids` gives something");
+        check(r#"{"module":[],"ids":1}"#, "`module` gives no text");
+        check(r#"{"module":" ","ids":1}"#, "`module` gives nothing");
+        check(r#"{"ids":1}"#, "`module`");
+        check("no json", "`module`");
+        let long = format!(
+            r#"{{"module":"{}","ids":1}}"#,
+            "x".repeat(NAME_BYTES_MAX + 1)
+        );
+        check(&long, "`module` is longer than 1024 bytes");
+    }
+
+    #[test]
+    fn a_workflow_says_what_happened_and_when() {
+        let read = Read {
+            operation: Some(template("{{ body.what }}")),
+            time: Some(template("{{ body.at }}")),
+            record: vec![("Phone".to_owned(), template("{{ body.phone }}"))],
+            ..lead()
+        };
+        let body = r#"{"module":"Leads","ids":1,"what":"create","at":"2025-10-21T17:08:07+05:30","phone":5}"#;
+        let change = workflow(read.clone(), body).unwrap().remove(0);
+        assert_eq!(change.operation, Operation::Insert);
+        assert_eq!(change.server_time.to_string(), "2025-10-21T11:38:07Z");
+        assert_eq!(change.values.unwrap()["Phone"], json!(5));
+
+        let at = |at: &str| {
+            let body =
+                format!(r#"{{"module":"Leads","ids":1,"what":null,"phone":null,"at":{at}}}"#);
+            let change = workflow(read.clone(), &body)?.remove(0);
+            assert_eq!(change.operation, Operation::Update);
+            Ok::<_, String>(change.server_time.as_millisecond())
+        };
+        assert_eq!(at("1750102639787"), Ok(1_750_102_639_787));
+        assert_eq!(at(r#""1750102639787""#), Ok(1_750_102_639_787));
+        assert_eq!(at("null"), Ok(NOW_MS));
+        let why = "`time` is neither rfc 3339 nor milliseconds".to_owned();
+        assert_eq!(at(r#""21.10.2025""#), Err(why));
+    }
+
+    #[test]
+    fn a_generic_event_has_a_type_and_perhaps_a_key() {
+        let change = generic(
+            event(),
+            r#"{"event_type":"subscription.Renewed","id":90343}"#,
+        )
+        .unwrap();
+        assert_eq!(change.event_type(), "com.zoho.billing.subscription.Renewed");
+        assert_eq!(change.event_source(), "/generic/hook");
+        assert_eq!(change.operation, Operation::Other("renewed".into()));
+        assert_eq!(change.module.as_str(), "hook");
+        assert_eq!(change.record.unwrap().as_str(), "90343");
+        assert_eq!(change.connection, None);
+
+        let no_key = generic(event(), r#"{"event_type":"x","id":null}"#).unwrap();
+        assert_eq!(no_key.record, None);
+        let bare = generic(Read::default(), "anything").unwrap();
+        assert_eq!(bare.event_type(), "hook.received");
+        assert_eq!(bare.operation, Operation::Other("received".into()));
+    }
+
+    #[test]
+    fn repeats_are_known_by_their_key_if_asked_for() {
+        let body = r#"{"event_type":"x","id":1}"#;
+        let mut source = source(SourceKind::Generic(event()));
+        assert!(read_with(&source, body).1.is_none());
+        source.dedup = Some(Dedup {
+            key: template("{{ body.id }}"),
+            window: Duration::from_mins(1),
+        });
+        let hash = |source: &Source, body: &str| read_with(source, body).1.map(|it| it.hash);
+        let first = hash(&source, body);
+        assert!(first.is_some());
+        assert_eq!(hash(&source, r#"{"event_type":"y","id":"1"}"#), first);
+        assert_ne!(hash(&source, r#"{"event_type":"x","id":2}"#), first);
+        assert_eq!(hash(&source, r#"{"event_type":"x","id":null}"#), None);
+        assert_eq!(hash(&source, "no json"), None);
+    }
+}
