@@ -1,1 +1,3 @@
 //! The second port: health, metrics, the API.
+
+pub mod pull;

@@ -19,6 +19,7 @@ pub struct Metrics {
     connected: IntGaugeVec,
     connects: IntCounterVec,
     returned: IntCounterVec,
+    leases: IntCounterVec,
 }
 
 impl Metrics {
@@ -47,6 +48,11 @@ impl Metrics {
             "Messages that a broker returned because no queue is bound for them.",
             &["destination"],
         )?;
+        let leases = counter(
+            "zohook_pull_leases_total",
+            "Leases of a pull destination, by outcome: leased, acked, nacked, lapsed.",
+            &["destination", "outcome"],
+        )?;
         let duration = HistogramVec::new(
             HistogramOpts::new(
                 "zohook_delivery_duration_seconds",
@@ -70,6 +76,7 @@ impl Metrics {
             connected,
             connects,
             returned,
+            leases,
         })
     }
 
@@ -112,6 +119,13 @@ impl Metrics {
     pub(crate) fn returned(&self, destination: &str, count: usize) {
         self.returned
             .with_label_values(&[destination])
+            .inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// `outcome` is one of `leased`, `acked`, `nacked`, `lapsed`.
+    pub(crate) fn leases(&self, destination: &str, outcome: &'static str, count: usize) {
+        self.leases
+            .with_label_values(&[destination, outcome])
             .inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 }

@@ -4,7 +4,7 @@ mod amqp;
 mod error;
 mod metrics;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod settings;
 mod stdout;
 mod structured;
