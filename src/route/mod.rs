@@ -1,7 +1,20 @@
 //! Decides, purely: who listens to a change, and what is sent where.
 
 mod table;
+mod needs;
+mod decide;
+mod plan;
+mod message;
+mod metrics;
 
-pub use self::table::{
-    BodyTemplate, EnrichWish, Listen, MissingPolicy, Pattern, Plan, Route, RouteTable, Send, Wants,
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    decide::{Decision, Outcome},
+    metrics::Metrics,
+    table::{
+        BodyTemplate, EnrichWish, Listen, MissingPolicy, Pattern, Plan, Route, RouteTable, Send,
+        Wants,
+    },
 };

@@ -1,8 +1,18 @@
 //! The compiled route table: indexed by module and operation.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
+
+use super::{
+    Metrics,
+    decide::{Decision, Facts, decide},
+    needs::{self, Needs},
+    plan::plan,
+};
 
 use crate::{
     event::{
@@ -34,7 +44,7 @@ pub struct Route {
 }
 
 /// `Module.operation`, either part may be `*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern {
     /// `None` for `*`.
     pub module: Option<ModuleName>,
@@ -50,7 +60,7 @@ pub enum EnrichWish {
     /// All fields of the module (the default).
     #[default]
     All,
-    /// These, plus id and Modified_Time.
+    /// These, plus `id` and `Modified_Time`.
     Fields(Vec<String>),
 }
 
@@ -71,7 +81,7 @@ pub struct Send {
     pub name: SendName,
     /// Where to.
     pub to: DestinationName,
-    /// Routing key; `None` gives `<Module>.<operation>`. Only for amqp.
+    /// Routing key; `None` gives `<Module>.<operation>`. Used by amqp only.
     pub key: Option<Template>,
     /// The data; `None` gives the default body.
     pub body: Option<BodyTemplate>,
@@ -103,7 +113,7 @@ pub struct Wants {
     pub before: bool,
     /// Whether a route, or the default message of a generic event, reads `body`.
     pub body: bool,
-    /// Send only if every listening route says so.
+    /// Send only if every listening route that needs the record says so.
     pub on_missing: MissingPolicy,
 }
 
@@ -134,32 +144,114 @@ pub enum Plan {
     },
 }
 
-/// All routes, indexed.
+/// All routes, indexed by what they listen to.
 #[derive(Clone, Debug, Default)]
-pub struct RouteTable {}
+pub struct RouteTable {
+    /// In the file's order.
+    routes: Arc<[Prepared]>,
+    /// Places in `routes`, in order, by what stands in `on`.
+    index: HashMap<Pattern, Vec<usize>>,
+}
+
+/// A route and what it needs.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) route: Route,
+    pub(super) needs: Needs,
+}
 
 impl RouteTable {
     /// In the file's order.
     pub fn new(routes: Vec<Route>) -> Self {
-        let _ = routes;
-        todo!("route helper")
+        let mut index: HashMap<Pattern, Vec<usize>> = HashMap::new();
+        for (at, route) in routes.iter().enumerate() {
+            for pattern in &route.on {
+                index.entry(pattern.clone()).or_default().push(at);
+            }
+        }
+        let routes = routes
+            .into_iter()
+            .map(|route| Prepared {
+                needs: Needs::of(&route),
+                route,
+            })
+            .collect();
+        Self { routes, index }
     }
 
     /// `None`: nobody listens, and no API credit is spent.
     pub fn wants(&self, change: &Change) -> Option<Wants> {
-        let _ = change;
-        todo!("route helper")
+        let listening = self.listening(change);
+        (!listening.is_empty()).then(|| needs::wants(change, &listening))
+    }
+
+    /// Each listening route's decision, in the file's order. Pure.
+    pub fn decide(&self, event: &EnrichedEvent, now: Timestamp) -> Vec<Decision<'_>> {
+        let facts = Facts::of(event, now);
+        self.listening(&event.change)
+            .into_iter()
+            .map(|prepared| decide(prepared, &facts))
+            .collect()
     }
 
     /// Pure: the same event gives the same deliveries, byte for byte, whenever `now` is not read.
     pub fn plan(&self, event: &EnrichedEvent, now: Timestamp) -> Plan {
-        let _ = (event, now);
-        todo!("route helper")
+        plan(&self.decide(event, now), event, now)
+    }
+
+    /// As [`Self::plan`], and counts how the routes decided.
+    pub fn plan_counted(&self, event: &EnrichedEvent, now: Timestamp, metrics: &Metrics) -> Plan {
+        let decisions = self.decide(event, now);
+        metrics.count(&decisions);
+        plan(&decisions, event, now)
     }
 
     /// Whether a change from `source` can reach `destination` (for `backlog.on_full: refuse`).
     pub fn reaches(&self, source: &SourceName, destination: &DestinationName) -> bool {
-        let _ = (source, destination);
-        todo!("route helper")
+        self.routes.iter().any(|it| {
+            it.route.hears(source) && it.route.sends.iter().any(|send| send.to == *destination)
+        })
+    }
+
+    /// Every destination some route sends to.
+    pub fn destinations(&self) -> BTreeSet<&DestinationName> {
+        let sends = self.routes.iter().flat_map(|it| &it.route.sends);
+        sends.map(|it| &it.to).collect()
+    }
+
+    /// Routes that listen to a change, in the file's order.
+    fn listening(&self, change: &Change) -> Vec<&Prepared> {
+        let module = || Some(change.module.clone());
+        let operation = || Some(change.operation.clone());
+        let patterns = [
+            (module(), operation()),
+            (module(), None),
+            (None, operation()),
+            (None, None),
+        ];
+        let places: BTreeSet<usize> = patterns
+            .into_iter()
+            .filter_map(|(module, operation)| self.index.get(&Pattern { module, operation }))
+            .flatten()
+            .copied()
+            .collect();
+        places
+            .into_iter()
+            .filter_map(|at| self.routes.get(at))
+            .filter(|it| it.route.hears(&change.source))
+            .collect()
+    }
+}
+
+/// The built-in source that carries our own events; only routes that name it hear it.
+const OWN_SOURCE: &str = "zohook";
+
+impl Route {
+    fn hears(&self, source: &SourceName) -> bool {
+        if self.from.is_empty() {
+            source.as_str() != OWN_SOURCE
+        } else {
+            self.from.contains(source)
+        }
     }
 }
