@@ -1,0 +1,95 @@
+//! The control plane under `/sim/`, for tests in other languages. The README documents it.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer, api, call::Call, error::SimError, faults::Fault, hands, shared::Shared,
+};
+
+/// How long `/sim/settled` waits at most.
+const SETTLED_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call, path: &[String]) -> Answer {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    if (&call.method, path.as_slice()) == (&Method::GET, &["settled"]) {
+        let settled = tokio::time::timeout(SETTLED_TIMEOUT, shared.callbacks_settled()).await;
+        return Answer::ok(json!({"settled": settled.is_ok()}));
+    }
+    act(shared, call, &path).unwrap_or_else(|error| refused(&error.to_string()))
+}
+
+fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimError> {
+    let body = || call.json().ok_or(SimError::Unreadable);
+    shared.world(|world| match (&call.method, path) {
+        (&Method::GET, ["counters"]) => Ok(Answer::ok(json!(world.counters))),
+        (&Method::GET, ["faults"]) => Ok(Answer::ok(json!({"faults": world.script.faults()}))),
+        (&Method::POST, ["faults"]) => {
+            let fault: Fault = serde_json::from_value(body()?).map_err(SimError::Fault)?;
+            if world.script.add(fault) {
+                Ok(done())
+            } else {
+                Err(SimError::TooManyFaults)
+            }
+        }
+        (&Method::DELETE, ["faults"]) => {
+            world.script.clear();
+            Ok(done())
+        }
+        (&Method::PUT, ["latency"]) => {
+            let ms = body()?.get("ms").and_then(Value::as_u64);
+            world.latency = Duration::from_millis(ms.ok_or(SimError::Unreadable)?);
+            Ok(done())
+        }
+        (&Method::POST, ["fire"]) => {
+            let fired = hands::fire(world, &body()?)?;
+            Ok(Answer::ok(json!({"callbacks": fired})))
+        }
+        (&Method::POST, ["load"]) => {
+            let loaded = hands::load(world, &body()?)?;
+            Ok(Answer::ok(json!({"records": loaded})))
+        }
+        (&Method::POST, ["code"]) => {
+            let now = world.clock.monotonic();
+            let code = world.tokens.issue_code(None, now);
+            Ok(Answer::ok(json!({"code": code})))
+        }
+        (&Method::POST, ["tokens", "expire"]) => {
+            world.tokens.expire_access();
+            Ok(done())
+        }
+        (&Method::GET, ["records", module]) => {
+            Ok(Answer::ok(json!({"data": hands::records(world, module)})))
+        }
+        (&Method::POST, ["records", module]) => {
+            let ids = hands::insert(world, module, rows(&body()?)?)?;
+            Ok(Answer::ok(json!({"ids": ids})))
+        }
+        (&Method::PUT, ["records", module]) => {
+            hands::update(world, module, rows(&body()?)?)?;
+            Ok(done())
+        }
+        (&Method::DELETE, ["records", module]) => {
+            hands::delete(world, module, &call.ids().unwrap_or_default())?;
+            Ok(done())
+        }
+        _ => Ok(api::unknown_path()),
+    })
+}
+
+fn rows(body: &Value) -> Result<Vec<Value>, SimError> {
+    body.get("data")
+        .and_then(Value::as_array)
+        .cloned()
+        .ok_or(SimError::Unreadable)
+}
+
+fn done() -> Answer {
+    Answer::ok(json!({"done": true}))
+}
+
+fn refused(message: &str) -> Answer {
+    Answer::json(StatusCode::BAD_REQUEST, json!({"error": message}))
+}

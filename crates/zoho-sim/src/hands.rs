@@ -1,0 +1,158 @@
+//! What the program holding the simulator does by hand, as a person in the CRM: no token, no
+//! credits, no checks. Fields and modules that do not exist are added as custom ones.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    error::SimError,
+    world::{World, channel::Event, notify::Change, people::Who, record::Reading},
+};
+
+/// Inserts records with one call, so with one callback per channel; gives their ids.
+pub(crate) fn insert(
+    world: &mut World,
+    module: &str,
+    rows: Vec<Value>,
+) -> Result<Vec<String>, SimError> {
+    let mut changes = vec![];
+    for row in rows {
+        let values = learned(world, module, row)?;
+        let change = world
+            .insert(module, values, Who::Person)
+            .map_err(|_no_table| SimError::UnknownModule(module.to_owned()))?;
+        changes.push(change);
+    }
+    world.notify(module, Event::Create, &changes);
+    Ok(changes.iter().map(|it| it.id.to_string()).collect())
+}
+
+/// Updates records, each with its `id`, with one call.
+pub(crate) fn update(world: &mut World, module: &str, rows: Vec<Value>) -> Result<(), SimError> {
+    let mut changes = vec![];
+    for row in rows {
+        let id = row.get("id").and_then(Value::as_str).unwrap_or_default();
+        let id = existing(world, module, id)?;
+        let values = learned(world, module, row)?;
+        changes.extend(world.update(module, id, values, Who::Person));
+    }
+    world.notify_edits(module, changes);
+    Ok(())
+}
+
+/// Deletes records with one call.
+pub(crate) fn delete(world: &mut World, module: &str, ids: &[&str]) -> Result<(), SimError> {
+    let mut numbers = vec![];
+    for id in ids {
+        numbers.push(existing(world, module, id)?);
+    }
+    let changes: Vec<Change> = numbers
+        .into_iter()
+        .filter_map(|id| world.delete(module, id, Who::Person))
+        .collect();
+    world.notify(module, Event::Delete, &changes);
+    Ok(())
+}
+
+/// All records of a module in full, oldest id first; converted leads too.
+pub(crate) fn records(world: &World, module: &str) -> Vec<Value> {
+    let reading = Reading {
+        org: world.org,
+        now: world.clock.monotonic(),
+        stale: None,
+    };
+    let table = world.tables.get(module);
+    table.map_or_else(Vec::new, |table| {
+        table
+            .rows()
+            .map(|it| it.alone(&table.module, None, reading))
+            .collect()
+    })
+}
+
+/// Loads `{"Leads": [{...}], ...}` without telling any channel; gives the number of records.
+pub(crate) fn load(world: &mut World, snapshot: &Value) -> Result<usize, SimError> {
+    let modules = snapshot.as_object().ok_or(SimError::Unreadable)?;
+    let mut loaded = 0;
+    for (module, rows) in modules {
+        for row in rows.as_array().ok_or(SimError::Unreadable)? {
+            let id = row
+                .get("id")
+                .and_then(Value::as_str)
+                .and_then(|it| it.parse().ok());
+            let values = learned(world, module, row.clone())?;
+            match id {
+                Some(id) => world.insert_as(module, id, values, Who::Person),
+                None => world
+                    .insert(module, values, Who::Person)
+                    .map_err(|_no_table| SimError::UnknownModule(module.clone()))
+                    .map(drop)?,
+            }
+            loaded += 1;
+        }
+    }
+    Ok(loaded)
+}
+
+/// Sends callbacks about records without changing any, to every channel that hears of such
+/// changes; gives their number. `{"module", "operation": insert|update|delete, "ids", "values"?}`
+pub(crate) fn fire(world: &mut World, what: &Value) -> Result<u64, SimError> {
+    let module = what.get("module").and_then(Value::as_str);
+    let module = module.ok_or(SimError::Unreadable)?;
+    let event = match what.get("operation").and_then(Value::as_str) {
+        Some("insert") => Event::Create,
+        Some("update") => Event::Edit,
+        Some("delete") => Event::Delete,
+        _ => return Err(SimError::Unreadable),
+    };
+    let ids = what.get("ids").and_then(Value::as_array);
+    let values = match what.get("values") {
+        Some(Value::Object(values)) => values.clone(),
+        _ => Map::new(),
+    };
+    let mut changes = vec![];
+    for id in ids.ok_or(SimError::Unreadable)? {
+        let id = id.as_str().and_then(|it| it.parse().ok());
+        let id = id.ok_or(SimError::Unreadable)?;
+        let record = world.tables.get(module).and_then(|it| it.get(id));
+        changes.push(Change {
+            id,
+            values: values.clone(),
+            notified_ms: record.map_or(0, |it| it.notified_ms),
+            by: Who::Person,
+        });
+    }
+    let before = world.counters.callbacks.made;
+    world.notify(module, event, &changes);
+    Ok(world.counters.callbacks.made - before)
+}
+
+fn existing(world: &World, module: &str, id: &str) -> Result<u64, SimError> {
+    let table = world.tables.get(module);
+    let table = table.ok_or_else(|| SimError::UnknownModule(module.to_owned()))?;
+    id.parse()
+        .ok()
+        .filter(|id| table.get(*id).is_some())
+        .ok_or_else(|| SimError::UnknownRecord(id.to_owned()))
+}
+
+/// The values of a row, their fields known to the module from now on.
+fn learned(world: &mut World, module: &str, row: Value) -> Result<Map<String, Value>, SimError> {
+    let Value::Object(row) = row else {
+        return Err(SimError::Unreadable);
+    };
+    let mut values = Map::new();
+    for (name, value) in row {
+        let table = world.table_or_new(module);
+        table.module.learn(&name, &value);
+        let field = table.module.field(&name);
+        let Some(field) = field.filter(|it| !it.read_only).cloned() else {
+            continue;
+        };
+        // As a call would store it (lookups with names, times in the org's zone), else as it is.
+        values.insert(name, world.normal(&field, &value).unwrap_or(value));
+    }
+    if values.is_empty() {
+        world.table_or_new(module);
+    }
+    Ok(values)
+}

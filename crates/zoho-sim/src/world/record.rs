@@ -1,0 +1,169 @@
+//! A record: what was written, and how reads show it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    module::{DataType, Field, Module},
+    people::Who,
+};
+use crate::time;
+
+/// Rich text in lists is cut to this many characters. Zoho: "Get records", v8.
+const RICH_TEXT_IN_LISTS: usize = 500;
+
+/// One record.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) id: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) created_by: Who,
+    pub(crate) current: Version,
+    /// As it was before the last change, for stale reads.
+    pub(crate) before: Option<Version>,
+    /// Monotonic time of the last change.
+    pub(crate) changed_at: Duration,
+    pub(crate) converted: bool,
+    /// `server_time` of the last callback about it, so that no two are alike.
+    pub(crate) notified_ms: i64,
+}
+
+/// The changing part of a record.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    pub(crate) values: Map<String, Value>,
+    /// Whole seconds; never falls.
+    pub(crate) modified: Timestamp,
+    pub(crate) modified_by: Who,
+}
+
+/// What reading needs to know besides the record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) org: u64,
+    /// Monotonic now.
+    pub(crate) now: Duration,
+    /// Show records changed less than this ago as they were before.
+    pub(crate) stale: Option<Duration>,
+}
+
+impl Record {
+    /// The record as a list gives it: `id` and the fields asked for, rich text cut, no subforms.
+    pub(crate) fn in_list(&self, module: &Module, fields: &[&str], reading: Reading) -> Value {
+        let mut shown = Map::new();
+        for field in fields {
+            let Some(field) = module.field(field).filter(|it| it.in_lists()) else {
+                continue;
+            };
+            let value = self.value(field, reading);
+            let value = match (field.data_type, value) {
+                (DataType::RichText, Value::String(text)) => {
+                    Value::String(text.chars().take(RICH_TEXT_IN_LISTS).collect())
+                }
+                (_, value) => value,
+            };
+            shown.insert(field.name.clone(), value);
+        }
+        for name in fields.iter().filter(|it| it.starts_with('$')) {
+            if let Some(value) = self.flag(name) {
+                shown.insert((*name).to_owned(), value);
+            }
+        }
+        shown.insert("id".to_owned(), json!(self.id.to_string()));
+        Value::Object(shown)
+    }
+
+    /// The record as a single read gives it: all fields unless some are asked for, in full.
+    pub(crate) fn alone(
+        &self,
+        module: &Module,
+        fields: Option<&[&str]>,
+        reading: Reading,
+    ) -> Value {
+        let mut shown = Map::new();
+        for field in &module.fields {
+            if fields.is_none_or(|asked| asked.contains(&field.name.as_str())) {
+                shown.insert(field.name.clone(), self.value(field, reading));
+            }
+        }
+        for name in FLAGS {
+            if fields.is_none_or(|asked| asked.contains(name))
+                && let Some(value) = self.flag(name)
+            {
+                shown.insert((*name).to_owned(), value);
+            }
+        }
+        shown.insert("id".to_owned(), json!(self.id.to_string()));
+        Value::Object(shown)
+    }
+
+    /// The record's name, as lookups and the deleted list show it.
+    pub(crate) fn name(&self, module: &Module) -> Option<String> {
+        let values = &self.current.values;
+        if module.name_field == "Full_Name" {
+            return full_name(values);
+        }
+        values
+            .get(&module.name_field)
+            .and_then(Value::as_str)
+            .map(ToOwned::to_owned)
+    }
+
+    pub(crate) fn version(&self, reading: Reading) -> &Version {
+        let age = reading.now.saturating_sub(self.changed_at);
+        match (&self.before, reading.stale) {
+            (Some(before), Some(stale)) if age < stale => before,
+            _ => &self.current,
+        }
+    }
+
+    fn value(&self, field: &Field, reading: Reading) -> Value {
+        let version = self.version(reading);
+        match field.name.as_str() {
+            "id" => json!(self.id.to_string()),
+            "Created_Time" => json!(time::zoho(self.created)),
+            "Modified_Time" | "Last_Activity_Time" => json!(time::zoho(version.modified)),
+            "Created_By" => self.created_by.with_email(reading.org),
+            "Modified_By" => version.modified_by.with_email(reading.org),
+            "Record_Status__s" => json!("Available"),
+            "Locked__s" => json!(false),
+            "Converted__s" => json!(self.converted),
+            "Full_Name" => json!(full_name(&version.values)),
+            name => version.values.get(name).cloned().unwrap_or_else(|| {
+                if field.data_type == DataType::Tags {
+                    json!([])
+                } else {
+                    Value::Null
+                }
+            }),
+        }
+    }
+
+    fn flag(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "$approval_state" => json!("approved"),
+            "$converted" => json!(self.converted),
+            "$locked_for_me" | "$in_merge" | "$has_more" => json!(false),
+            "$editable" => json!(true),
+            _ => return None,
+        })
+    }
+}
+
+/// The keys with a dollar sign that a single read gives.
+const FLAGS: &[&str] = &[
+    "$approval_state",
+    "$converted",
+    "$locked_for_me",
+    "$in_merge",
+    "$editable",
+];
+
+fn full_name(values: &Map<String, Value>) -> Option<String> {
+    let part = |name| values.get(name).and_then(Value::as_str).unwrap_or_default();
+    let name = format!("{} {}", part("First_Name"), part("Last_Name"));
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}

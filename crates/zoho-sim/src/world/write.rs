@@ -1,0 +1,261 @@
+//! Inserts, updates and deletes of records, checked as Zoho checks them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    World,
+    channel::Event,
+    module::{DataType, Field},
+    notify::Change,
+    people::Who,
+    table::{Stamp, Table},
+};
+use crate::{answer::Refusal, time};
+
+/// Whether missing mandatory fields matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    Insert,
+    Update,
+}
+
+/// A record in a request: its module, and its place in `data`, for error details.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) at: usize,
+}
+
+impl World {
+    /// When, and by whom, something written now is written.
+    pub(crate) fn stamp(&self, by: Who) -> Stamp {
+        Stamp {
+            at: time::whole_seconds(self.clock.now()),
+            monotonic: self.clock.monotonic(),
+            by,
+        }
+    }
+
+    /// The values to store, or why not. Unknown names are ignored, as Zoho does.
+    pub(crate) fn check(
+        &self,
+        place: Place<'_>,
+        sent: &Value,
+        write: Write,
+        except: Option<u64>,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let table = self.tables.get(place.module);
+        let table = table.ok_or_else(Refusal::invalid_module)?;
+        let sent = sent.as_object().ok_or_else(|| {
+            Refusal::invalid_data(json!({
+                "expected_data_type": "jsonobject",
+                "json_path": format!("$.data[{}]", place.at),
+            }))
+        })?;
+        let mut values = Map::new();
+        for field in &table.module.fields {
+            let value = sent.get(&field.name);
+            let empty = value.is_none_or(|it| it.is_null() || it.as_str() == Some(""));
+            if field.mandatory && empty && (write == Write::Insert || value.is_some()) {
+                return Err(Refusal::new(
+                    "MANDATORY_NOT_FOUND",
+                    "required field not found",
+                    json!({"api_name": field.name, "json_path": json_path(place, &field.name)}),
+                ));
+            }
+            let Some(value) = value.filter(|_| !field.read_only) else {
+                continue;
+            };
+            let value = if empty {
+                Value::Null
+            } else {
+                accept(&self.tables, self.org, field, value).map_err(|mut details| {
+                    details.insert("api_name".into(), json!(field.name));
+                    details.insert("json_path".into(), json!(json_path(place, &field.name)));
+                    Refusal::invalid_data(Value::Object(details))
+                })?
+            };
+            values.insert(field.name.clone(), value);
+        }
+        match table.duplicate(&values, except) {
+            Some((name, id)) => Err(Refusal::new(
+                "DUPLICATE_DATA",
+                "duplicate data",
+                json!({
+                    "api_name": name,
+                    "id": id.to_string(),
+                    "json_path": json_path(place, name),
+                }),
+            )),
+            None => Ok(values),
+        }
+    }
+
+    /// Inserts checked values; the caller notifies.
+    pub(crate) fn insert(
+        &mut self,
+        module: &str,
+        mut values: Map<String, Value>,
+        by: Who,
+    ) -> Result<Change, Refusal> {
+        let stamp = self.stamp(by);
+        let id = self.next_id();
+        let org = self.org;
+        let table = self.tables.get_mut(module);
+        let table = table.ok_or_else(Refusal::invalid_module)?;
+        let told = values.clone();
+        values.entry("Owner").or_insert_with(|| by.with_email(org));
+        let number = (table.len() + 1).to_string();
+        for field in &table.module.fields {
+            if field.data_type == DataType::AutoNumber {
+                values.insert(field.name.clone(), json!(number));
+            }
+        }
+        table.insert(id, values, stamp);
+        Ok(Change {
+            id,
+            values: told,
+            notified_ms: 0,
+            by,
+        })
+    }
+
+    /// Inserts a loaded record under its own id, without a check or a callback.
+    pub(crate) fn insert_as(&mut self, module: &str, id: u64, values: Map<String, Value>, by: Who) {
+        let stamp = self.stamp(by);
+        self.reserve(id);
+        self.table_or_new(module).insert(id, values, stamp);
+    }
+
+    /// A value as a call would have it stored, or nothing if a call could not write it.
+    pub(crate) fn normal(&self, field: &Field, value: &Value) -> Option<Value> {
+        accept(&self.tables, self.org, field, value).ok()
+    }
+
+    /// Updates with checked values; the caller notifies. Nothing if there is no such record.
+    pub(crate) fn update(
+        &mut self,
+        module: &str,
+        id: u64,
+        values: Map<String, Value>,
+        by: Who,
+    ) -> Option<Change> {
+        let stamp = self.stamp(by);
+        let table = self.tables.get_mut(module)?;
+        let notified_ms = table.get(id)?.notified_ms;
+        let values = table.update(id, values, stamp)?;
+        Some(Change {
+            id,
+            values,
+            notified_ms,
+            by,
+        })
+    }
+
+    /// Deletes; the caller notifies. Nothing if there is no such record.
+    pub(crate) fn delete(&mut self, module: &str, id: u64, by: Who) -> Option<Change> {
+        let stamp = self.stamp(by);
+        let record = self.tables.get_mut(module)?.delete(id, stamp)?;
+        Some(Change {
+            id,
+            values: Map::new(),
+            notified_ms: record.notified_ms,
+            by,
+        })
+    }
+
+    /// Queues callbacks for edits; those that changed nothing are not told.
+    pub(crate) fn notify_edits(&mut self, module: &str, mut changes: Vec<Change>) {
+        changes.retain(|it| !it.values.is_empty());
+        self.notify(module, Event::Edit, &changes);
+    }
+}
+
+fn json_path(place: Place<'_>, name: &str) -> String {
+    format!("$.data[{}].{name}", place.at)
+}
+
+/// A value as it is stored, or what is wrong with it as error details.
+fn accept(
+    tables: &BTreeMap<String, Table>,
+    org: u64,
+    field: &Field,
+    value: &Value,
+) -> Result<Value, Map<String, Value>> {
+    let data_type = field.data_type;
+    let expected = |name: &str| Map::from_iter([("expected_data_type".into(), json!(name))]);
+    let wrong = || expected(data_type.name());
+    match data_type {
+        DataType::Integer => match value.as_i64() {
+            Some(number) if number.unsigned_abs().to_string().len() <= data_type.length() => {
+                Ok(value.clone())
+            }
+            _ => Err(wrong()),
+        },
+        DataType::Double | DataType::Currency | DataType::Percent if value.is_number() => {
+            Ok(value.clone())
+        }
+        DataType::Double | DataType::Currency | DataType::Percent => Err(expected("double")),
+        DataType::Boolean if value.is_boolean() => Ok(value.clone()),
+        DataType::Boolean => Err(wrong()),
+        DataType::MultiPicklist | DataType::Subform | DataType::Tags if value.is_array() => {
+            Ok(value.clone())
+        }
+        DataType::MultiPicklist | DataType::Subform | DataType::Tags => Err(expected("jsonarray")),
+        DataType::Lookup | DataType::Owner => {
+            let id = value.as_str().or_else(|| value.get("id")?.as_str());
+            let id = id.ok_or_else(|| expected("jsonobject"))?;
+            if data_type == DataType::Owner {
+                let who = Who::ALL.into_iter().find(|it| it.id(org) == id);
+                return who.map(|it| it.with_email(org)).ok_or_else(Map::new);
+            }
+            let table = field.target.as_ref().and_then(|it| tables.get(it));
+            let record = table.and_then(|table| Some((table, table.get(id.parse().ok()?)?)));
+            match record {
+                Some((table, record)) => Ok(json!({"name": record.name(&table.module), "id": id})),
+                None if field.target.is_none() => Ok(value.clone()),
+                None => Err(Map::new()),
+            }
+        }
+        DataType::Text
+        | DataType::Email
+        | DataType::Phone
+        | DataType::Website
+        | DataType::TextArea
+        | DataType::RichText
+        | DataType::Picklist
+        | DataType::BigInt
+        | DataType::Date
+        | DataType::DateTime
+        | DataType::AutoNumber => accept_text(data_type, value),
+    }
+}
+
+fn accept_text(data_type: DataType, value: &Value) -> Result<Value, Map<String, Value>> {
+    let wrong = || Map::from_iter([("expected_data_type".into(), json!(data_type.name()))]);
+    let text = value.as_str().ok_or_else(wrong)?;
+    if text.chars().count() > data_type.length() {
+        return Err(Map::from_iter([(
+            "maximum_length".into(),
+            json!(data_type.length()),
+        )]));
+    }
+    let refined = if data_type == DataType::Email {
+        let parts = text.split_once('@');
+        let plausible = parts.is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+        plausible.then(|| value.clone())
+    } else if data_type == DataType::Date {
+        text.parse::<jiff::civil::Date>()
+            .ok()
+            .map(|it| json!(it.to_string()))
+    } else if data_type == DataType::DateTime {
+        time::parse(text).map(|it| json!(time::zoho(it)))
+    } else if data_type == DataType::BigInt {
+        text.parse::<i64>().ok().map(|_| value.clone())
+    } else {
+        Some(value.clone())
+    };
+    refined.ok_or_else(wrong)
+}

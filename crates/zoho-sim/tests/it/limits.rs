@@ -1,0 +1,114 @@
+//! Credits and concurrency.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use zoho_sim::{Edition, Settings};
+
+use crate::support::Org;
+
+#[tokio::test]
+async fn credits_are_told_from_half_on_and_then_run_out() {
+    let org = Org::with(Settings {
+        daily_credits: 10,
+        ..Settings::on_loopback()
+    })
+    .await;
+    let rows: Vec<Value> = vec![json!({"Last_Name": "A", "Company": "C"}); 31];
+    // 31 records: 4 credits.
+    let written = org.post("/crm/v8/Leads", &json!({"data": rows})).await;
+    assert_eq!(written.status, StatusCode::CREATED);
+    assert_eq!(written.headers.get("x-api-credits-remaining"), None);
+    let deleted = org.get("/crm/v8/Leads/deleted").await;
+    assert_eq!(deleted.headers["x-api-credits-remaining"], "4");
+    for left in ["3", "2", "1", "0"] {
+        let read = org.get("/crm/v8/Leads?fields=id&per_page=1").await;
+        assert_eq!(read.status, StatusCode::OK);
+        assert_eq!(read.headers["x-api-credits-remaining"], left);
+    }
+    let refused = org.get("/crm/v8/Leads?fields=id").await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.body["code"], "TOO_MANY_REQUESTS");
+    let counters = org.sim.counters();
+    assert_eq!(counters.credits_used, 10);
+    assert_eq!(counters.refused_for_credits, 1);
+}
+
+#[tokio::test]
+async fn calls_beyond_the_editions_concurrency_get_429() {
+    let org = Org::with(Settings {
+        edition: Edition::Free,
+        latency: Duration::from_millis(300),
+        ..Settings::on_loopback()
+    })
+    .await;
+    let calls = join_all((0..8).map(|_| org.get("/crm/v8/org"))).await;
+    let refused = calls
+        .iter()
+        .filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS)
+        .count();
+    assert_eq!(refused, 3);
+    let counters = org.sim.counters();
+    assert_eq!(counters.refused_for_concurrency, 3);
+    assert_eq!(counters.concurrent_max, 6);
+    assert_eq!(org.get("/crm/v8/org").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn ten_sorted_lists_may_run_at_once_in_any_edition() {
+    let org = Org::with(Settings {
+        edition: Edition::Ultimate,
+        latency: Duration::from_millis(300),
+        ..Settings::on_loopback()
+    })
+    .await;
+    let path = "/crm/v8/Leads?fields=id&sort_by=Modified_Time";
+    let calls = join_all((0..13).map(|_| org.get(path))).await;
+    let refused = calls
+        .iter()
+        .filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS)
+        .count();
+    assert_eq!(refused, 3);
+}
+
+#[tokio::test]
+async fn reads_by_ids_are_counted() {
+    let org = Org::start().await;
+    let ids = org
+        .sim
+        .insert_many("Leads", vec![json!({"Last_Name": "A"}); 100])
+        .unwrap();
+    let answer = org
+        .get(&format!(
+            "/crm/v8/Leads?fields=Last_Name&ids={}",
+            ids.join(",")
+        ))
+        .await;
+    assert_eq!(answer.body["info"]["count"], 100);
+    let counters = org.sim.counters();
+    assert_eq!(counters.calls(zoho_sim::Kind::ReadIds), 1);
+    assert_eq!((counters.ids_asked, counters.ids_asked_max), (100, 100));
+    assert_eq!(counters.records_read, 100);
+    assert_eq!(counters.credits_used, 1);
+}
+
+#[tokio::test]
+async fn two_orgs_in_one_process_share_nothing() {
+    let one = Org::start().await;
+    let two = Org::with(Settings {
+        seed: 2,
+        ..Settings::on_loopback()
+    })
+    .await;
+    let id = one.sim.insert("Leads", json!({"Last_Name": "A"})).unwrap();
+    assert_eq!(one.sim.records("Leads").len(), 1);
+    assert_eq!(two.sim.records("Leads").len(), 0);
+    assert_ne!(
+        two.sim.insert("Leads", json!({"Last_Name": "A"})).unwrap(),
+        id
+    );
+    one.sim.shutdown().await;
+    assert_eq!(two.get("/crm/v8/org").await.status, StatusCode::OK);
+}

@@ -1,0 +1,15 @@
+//! The simulator from outside: real HTTP, and the JSON that the contract writes down.
+
+#![expect(clippy::unwrap_used, reason = "a failing helper should fail the test")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a missing key should fail the test"
+)]
+
+mod support;
+mod oauth;
+mod metadata;
+mod records;
+mod watch;
+mod limits;
+mod faults;
