@@ -14,4 +14,5 @@ mod enrich;
 mod hostile;
 mod receive;
 mod secrets;
+mod shipped;
 mod store;
