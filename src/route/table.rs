@@ -109,7 +109,8 @@ pub struct Wants {
     pub listen: Listen,
     /// Whether some route reads records one by one.
     pub full: bool,
-    /// Whether a route reads `before`, `changed()` or `left()`.
+    /// Whether a route reads `before`, `changed()` or `left()`, sends the default message with a record (which carries
+    /// `before`), or on a delete reads the record.
     pub before: bool,
     /// Whether a route, or the default message of a generic event, reads `body`.
     pub body: bool,

@@ -46,6 +46,11 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn steps_taken(&self) -> u32 {
+        STEPS_MAX - self.steps_left
+    }
+
     pub(super) fn eval(&mut self, node: &'a Node) -> Outcome<'a> {
         self.spend(1)?;
         match node {

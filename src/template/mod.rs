@@ -239,15 +239,6 @@ impl Template {
         &self.reads
     }
 
-    /// The text, if there is no `{{ }}` in it.
-    pub fn as_literal(&self) -> Option<&str> {
-        match self.pieces.as_slice() {
-            [] => Some(""),
-            [Piece::Literal(text)] => Some(text),
-            _ => None,
-        }
-    }
-
     /// One whole `{{ }}` keeps its type; anything else is a text, in which null is empty and lists and objects are JSON.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ pub(super) const TEXT_MAX: usize = 16 * 1024;
 
 /// Stack of the parser: it goes one level deeper for each operator in a row, and a text of the longest kind has
 /// thousands. Only what is used of it becomes memory.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Compiles one expression.
 pub(super) fn compile(text: &str, place: Place) -> Result<Lowered, CompileError> {

@@ -659,6 +659,31 @@ fn nothing_runs_or_grows_without_end() {
 }
 
 #[test]
+fn a_condition_costs_the_same_however_large_the_record() {
+    let text = r#"record.Amount >= 50000 && changed("Stage")"#;
+    let condition = Condition::compile(text, Place::Route).unwrap();
+    let steps = |fields: usize| {
+        let mut values: Map<String, Value> = (0..fields)
+            .map(|it| (format!("Field_{it}"), Value::from("x".repeat(100))))
+            .collect();
+        values.insert("Amount".to_owned(), Value::from(60000));
+        let record = record(Value::Object(values));
+        let mut evaluator = Evaluator::new(&Scope {
+            record: Some(&record),
+            changed: Some(&|_| true),
+            ..Scope::default()
+        });
+        assert!(matches!(
+            evaluator.eval(&condition.node),
+            Ok(Val::Bool(true))
+        ));
+        evaluator.steps_taken()
+    };
+    assert_eq!(steps(0), 5);
+    assert_eq!(steps(1000), 5);
+}
+
+#[test]
 fn hostile_expressions_are_refused_not_survived_by_luck() {
     let many = |part: &str| part.repeat(16_000 / part.len());
     for text in [
