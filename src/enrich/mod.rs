@@ -1,14 +1,27 @@
 //! Asks Zoho for records: many changes, few calls.
 
+mod batch;
+mod batcher;
+mod metrics;
+mod org;
+mod project;
 mod settings;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
+use clock::Clock;
 use jiff::Timestamp;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use zoho_crm::{SetupError, TokenStore};
 
+use self::org::Org;
 use crate::event::{ConnectionName, ModuleName, QuarantineReason, Record, RecordId};
 
-pub use self::settings::Connection;
+pub use self::{metrics::Metrics, settings::Connection};
 
 /// Which fields of a record are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +74,7 @@ pub enum EnrichError {
     #[error("try again in {after:?}: {detail}")]
     Retry {
         /// How long to wait.
-        after: std::time::Duration,
+        after: Duration,
         /// Why; holds no secret and no record content.
         detail: String,
     },
@@ -73,4 +86,106 @@ pub enum EnrichError {
         /// Why; holds no secret and no record content.
         detail: String,
     },
+}
+
+/// How long [`Enricher::close`] waits for calls in flight to end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A caller told to try again while we close will be gone before.
+const CLOSING_RETRY: Duration = Duration::from_secs(1);
+
+/// Reads records for any number of changes at once, within each org's limits.
+#[derive(Debug)]
+pub struct Enricher {
+    orgs: HashMap<ConnectionName, Arc<Org>>,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Enricher {
+    /// Calls nobody yet. Each connection comes with the place that keeps its access token.
+    ///
+    /// # Errors
+    /// When a connection's settings cannot work.
+    pub fn new(
+        connections: Vec<(Connection, Arc<dyn TokenStore>)>,
+        clock: &Clock,
+        metrics: &Metrics,
+    ) -> Result<Self, SetupError> {
+        let closing = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let mut orgs = HashMap::new();
+        for (connection, store) in connections {
+            let metrics = metrics.connection(&connection.name);
+            let client = connection.client(store, clock, &metrics)?;
+            let org = Org::new(client, connection.concurrency, clock.clone(), metrics);
+            let org = org.owned_by(closing.clone(), tasks.clone());
+            orgs.insert(connection.name, Arc::new(org));
+        }
+        Ok(Self {
+            orgs,
+            closing,
+            tasks,
+        })
+    }
+
+    /// Reads one record, together with whatever else is wanted of its module at the time. Every request behind the
+    /// answer was sent after this was called. May wait for tens of seconds (batch, retries, stale and torn reads).
+    ///
+    /// # Errors
+    /// As the variants say.
+    pub async fn read(&self, request: ReadRequest) -> Result<ReadAnswer, EnrichError> {
+        let Some(org) = self.orgs.get(&request.connection) else {
+            return Err(EnrichError::refused(format!(
+                "there is no connection {}",
+                request.connection
+            )));
+        };
+        tokio::select! {
+            biased;
+            () = self.closing.cancelled() => Err(EnrichError::closing()),
+            answer = org.read(&request) => answer,
+        }
+    }
+
+    /// Gives up what is under way; later reads are told to try again. Returns within 5 s.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("reads were still under way when the enricher closed");
+        }
+    }
+}
+
+impl EnrichError {
+    fn refused(detail: String) -> Self {
+        Self::Refuse {
+            reason: QuarantineReason::ReadRefused,
+            detail,
+        }
+    }
+
+    fn closing() -> Self {
+        Self::Retry {
+            after: CLOSING_RETRY,
+            detail: "the router is closing".to_owned(),
+        }
+    }
+}
+
+impl From<zoho_crm::Error> for EnrichError {
+    /// What may pass is tried again at no charge, refused credentials too: the change is not at fault.
+    fn from(error: zoho_crm::Error) -> Self {
+        match error.retry_after() {
+            Some(after) => Self::Retry {
+                after,
+                detail: error.to_string(),
+            },
+            None => Self::refused(error.to_string()),
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! One entry of `connections`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use clock::Clock;
 use secrecy::SecretString;
 use url::Url;
+use zoho_crm::{Client, Credentials, DataCenter, Limits, SetupError, TokenStore};
 
+use super::metrics::ConnectionMetrics;
 use crate::event::ConnectionName;
 
 /// A Zoho org and our access to it.
@@ -30,4 +33,31 @@ pub struct Connection {
     pub concurrency: usize,
     /// Longest wait for one answer.
     pub timeout: Duration,
+}
+
+impl Connection {
+    pub(super) fn client(
+        &self,
+        store: Arc<dyn TokenStore>,
+        clock: &Clock,
+        metrics: &Arc<ConnectionMetrics>,
+    ) -> Result<Client, SetupError> {
+        let metrics = Arc::clone(metrics);
+        let settings = zoho_crm::Settings {
+            data_center: DataCenter::custom(self.api_url.clone(), self.accounts_url.clone())?,
+            credentials: Credentials {
+                client_id: self.client_id.clone(),
+                client_secrets: self.client_secret.clone(),
+                refresh_tokens: self.refresh_token.clone(),
+            },
+            limits: Limits {
+                credits_daily: self.credits_daily,
+                credits_reserve_percent: self.credits_reserve_percent,
+                concurrency: self.concurrency,
+            },
+            timeout: self.timeout,
+            observer: Some(Arc::new(move |event| metrics.observe(event))),
+        };
+        Client::new(settings, store, clock.clone())
+    }
 }

@@ -1,1 +1,688 @@
-//! Reading records from the simulator.
+//! Reading records: from a stand-in that speaks the contract's literal JSON.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use clock::{Clock, Simulated};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use prometheus::Registry;
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
+use zoho_crm::MemoryTokenStore;
+use zohook::{
+    enrich::{Connection, EnrichError, Enricher, Fields, Metrics, ReadAnswer, ReadRequest},
+    event::{ConnectionName, ModuleName, QuarantineReason, RecordId},
+};
+
+const NOW: &str = "2026-11-22T12:00:00Z";
+const MODIFIED: &str = "2026-11-22T11:00:00+00:00";
+
+/// One call as Zoho saw it.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
+    path: String,
+    ids: Vec<String>,
+    fields: Vec<String>,
+    converted: bool,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let get = |name: &str| {
+            let pairs = request.url.query_pairs();
+            let found = pairs.into_iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.into_owned())
+        };
+        let list = |name: &str| {
+            let text = get(name).unwrap_or_default();
+            text.split(',')
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        Self {
+            path: request.url.path().trim_start_matches("/crm/v8/").to_owned(),
+            ids: list("ids"),
+            fields: list("fields"),
+            converted: get("converted").as_deref() == Some("both"),
+        }
+    }
+
+    /// All the ids asked for, each with the fields asked for.
+    fn records(&self, value: impl Fn(&str, &str) -> Value) -> ResponseTemplate {
+        let record = |id: &String| {
+            let mut record = json!({"id": id});
+            for field in &self.fields {
+                record[field] = match field.as_str() {
+                    "Modified_Time" => json!(MODIFIED),
+                    field => value(id, field),
+                };
+            }
+            record
+        };
+        let data: Vec<Value> = self.ids.iter().map(record).collect();
+        ok(&json!({"data": data, "info": {"more_records": false}}))
+    }
+
+    fn every_record(&self) -> ResponseTemplate {
+        self.records(|id, field| json!(format!("{field} of {id}")))
+    }
+}
+
+fn ok(body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(body.to_string(), "application/json;charset=UTF-8")
+}
+
+fn error(status: u16, code: &str, details: &Value) -> ResponseTemplate {
+    let body = json!({"code": code, "details": details, "message": "m", "status": "error"});
+    ResponseTemplate::new(status).set_body_raw(body.to_string(), "application/json;charset=UTF-8")
+}
+
+/// A module with so many text fields F000, F001, …, and what no list gives.
+fn metadata(fields: usize) -> ResponseTemplate {
+    let field = |name: String, data_type: &str| json!({"api_name": name, "data_type": data_type});
+    let mut all: Vec<Value> = (0..fields)
+        .map(|it| field(format!("F{it:03}"), "text"))
+        .collect();
+    all.push(field("Modified_Time".into(), "datetime"));
+    all.push(field("Product_Details".into(), "subform"));
+    ok(&json!({"fields": all}))
+}
+
+struct Bench {
+    enricher: Arc<Enricher>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    registry: Registry,
+    _server: MockServer,
+}
+
+impl Bench {
+    /// Zoho answers each call by `answer(the call, how many came before)`.
+    async fn start(
+        clock: &Clock,
+        answer: impl Fn(&Asked, usize) -> ResponseTemplate + Send + Sync + 'static,
+    ) -> Self {
+        // Only the first test of the process installs it.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let server = MockServer::start().await;
+        let asked = Arc::new(Mutex::new(vec![]));
+        let log = Arc::clone(&asked);
+        Mock::given(any())
+            .respond_with(move |request: &Request| {
+                if request.url.path() == "/oauth/v2/token" {
+                    return ok(&json!({"access_token": "1000.a", "expires_in": 3600}));
+                }
+                let call = Asked::of(request);
+                let before = {
+                    let mut log = log.lock().unwrap();
+                    log.push(call.clone());
+                    log.len() - 1
+                };
+                answer(&call, before)
+            })
+            .mount(&server)
+            .await;
+        let url: url::Url = server.uri().parse().unwrap();
+        let connection = Connection {
+            name: ConnectionName::new("acme"),
+            api_url: url.clone(),
+            accounts_url: url,
+            client_id: "1000.SIM".into(),
+            client_secret: vec!["sim".into()],
+            refresh_token: vec!["1000.sim.refresh".into()],
+            credits_daily: None,
+            credits_reserve_percent: 20,
+            concurrency: 10,
+            timeout: Duration::from_secs(30),
+        };
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).unwrap();
+        let store = Arc::new(MemoryTokenStore::default());
+        let enricher = Enricher::new(vec![(connection, store)], clock, &metrics).unwrap();
+        Self {
+            enricher: Arc::new(enricher),
+            asked,
+            registry,
+            _server: server,
+        }
+    }
+
+    async fn read(&self, request: ReadRequest) -> Result<ReadAnswer, EnrichError> {
+        self.enricher.read(request).await
+    }
+
+    async fn read_all(&self, requests: Vec<ReadRequest>) -> Vec<Result<ReadAnswer, EnrichError>> {
+        join_all(requests.into_iter().map(|it| self.read(it))).await
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The sum of a counter's values whose labels hold `label`.
+    fn counted(&self, name: &str, label: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|it| it.name() == name).unwrap();
+        let metrics = family.get_metric().iter();
+        metrics
+            .filter(|it| label.is_empty() || it.get_label().iter().any(|it| it.value() == label))
+            .map(|it| it.get_counter().value())
+            .sum()
+    }
+}
+
+fn only(fields: &[&str]) -> Fields {
+    Fields::Only(fields.iter().map(ToString::to_string).collect())
+}
+
+fn request(module: &str, id: usize, fields: Fields) -> ReadRequest {
+    ReadRequest {
+        connection: ConnectionName::new("acme"),
+        module: ModuleName::new(module),
+        record: RecordId::new(format!("{id}")),
+        fields,
+        full: false,
+        server_time: "2026-11-22T11:00:00Z".parse().unwrap(),
+        modified_at_least: None,
+    }
+}
+
+fn requests(ids: impl IntoIterator<Item = usize>) -> Vec<ReadRequest> {
+    ids.into_iter()
+        .map(|id| request("Deals", id, only(&["Stage"])))
+        .collect()
+}
+
+fn values(answer: &Result<ReadAnswer, EnrichError>) -> Value {
+    match answer {
+        Ok(ReadAnswer::Found { record, .. }) => serde_json::to_value(&record.values).unwrap(),
+        other => panic!("not found: {other:?}"),
+    }
+}
+
+fn refused(answer: &Result<ReadAnswer, EnrichError>) -> QuarantineReason {
+    match answer {
+        Err(EnrichError::Refuse { reason, .. }) => *reason,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn simulated() -> (Clock, Simulated) {
+    Clock::simulated(NOW.parse().unwrap())
+}
+
+/// Lets the simulated time run while `work` is done.
+async fn while_time_runs<T>(hand: &Simulated, work: impl Future<Output = T>) -> T {
+    let run = async {
+        loop {
+            tokio::task::yield_now().await;
+            hand.advance(Duration::from_millis(5));
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = run => unreachable!("time never ends"),
+    }
+}
+
+#[tokio::test]
+async fn reads_of_one_moment_share_calls_of_a_hundred() {
+    let bench = Bench::start(&Clock::real(), |call, _| {
+        call.every_record().set_delay(Duration::from_millis(100))
+    })
+    .await;
+    let answers = bench.read_all(requests(0..250)).await;
+    for (id, answer) in answers.iter().enumerate() {
+        assert_eq!(
+            values(answer),
+            json!({"id": id.to_string(), "Stage": format!("Stage of {id}"), "Modified_Time": MODIFIED})
+        );
+    }
+    let sizes: Vec<usize> = bench.asked().iter().map(|it| it.ids.len()).collect();
+    assert_eq!(sizes, [100, 100, 50]);
+    assert_eq!(bench.asked()[0].path, "Deals");
+    assert_eq!(bench.asked()[0].fields, ["Stage", "Modified_Time"]);
+    let found = bench.counted("zohook_enrich_records_total", "found");
+    assert_eq!(found.to_string(), "250");
+    let calls = bench.counted("zohook_enrich_calls_total", "list");
+    assert_eq!(calls.to_string(), "3");
+    let tokens = bench.counted("zohook_token_requests_total", "granted");
+    assert_eq!(tokens.to_string(), "1");
+}
+
+#[tokio::test]
+async fn a_record_wanted_often_is_asked_for_once_and_each_caller_gets_its_own_fields() {
+    let bench = Bench::start(&Clock::real(), |call, _| {
+        call.every_record()
+            .insert_header("Date", "Sun, 22 Nov 2026 15:45:30 GMT")
+    })
+    .await;
+    let wishes = [
+        only(&["Stage"]),
+        only(&["Amount"]),
+        only(&["Amount", "id"]),
+        only(&[]),
+    ];
+    let wanted = wishes.map(|it| request("Deals", 7, it));
+    let answers = bench.read_all(wanted.into()).await;
+    let asked = bench.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].ids, ["7"]);
+    assert_eq!(asked[0].fields, ["Amount", "Stage", "Modified_Time"]);
+    let stage = json!({"id": "7", "Stage": "Stage of 7", "Modified_Time": MODIFIED});
+    let amount = json!({"id": "7", "Amount": "Amount of 7", "Modified_Time": MODIFIED});
+    let none = json!({"id": "7", "Modified_Time": MODIFIED});
+    let got: Vec<Value> = answers.iter().map(values).collect();
+    assert_eq!(got, [stage, amount.clone(), amount, none]);
+    let Ok(ReadAnswer::Found {
+        read_at,
+        modified_at,
+        record,
+    }) = &answers[0]
+    else {
+        panic!("not found");
+    };
+    assert_eq!(read_at.to_string(), "2026-11-22T15:45:30Z");
+    assert_eq!(modified_at.unwrap().to_string(), "2026-11-22T11:00:00Z");
+    assert!(record.fields.iter().eq(["Modified_Time", "Stage", "id"]));
+}
+
+#[tokio::test]
+async fn a_read_never_rides_on_a_request_sent_before_it() {
+    let bench = Bench::start(&Clock::real(), |call, before| {
+        call.records(move |_, _| json!(before))
+            .set_delay(Duration::from_millis(300))
+    })
+    .await;
+    let first = tokio::spawn({
+        let enricher = Arc::clone(&bench.enricher);
+        async move { enricher.read(request("Deals", 1, only(&["N"]))).await }
+    });
+    while bench.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let second = bench.read(request("Deals", 1, only(&["N"]))).await;
+    assert_eq!(values(&first.await.unwrap())["N"], json!(0));
+    assert_eq!(values(&second)["N"], json!(1));
+}
+
+#[tokio::test]
+async fn callers_whose_fields_do_not_fit_one_call_are_served_by_several() {
+    let bench = Bench::start(&Clock::real(), |call, _| {
+        assert!(call.fields.len() <= 50);
+        call.every_record()
+    })
+    .await;
+    let wish = |from: usize| {
+        let names: Vec<String> = (from..from + 40).map(|it| format!("F{it:03}")).collect();
+        Fields::Only(names.into_iter().collect::<BTreeSet<_>>())
+    };
+    let wanted = (0..6)
+        .map(|it| request("Deals", it, wish(it % 2 * 100)))
+        .collect();
+    for answer in bench.read_all(wanted).await {
+        assert_eq!(values(&answer).as_object().unwrap().len(), 42);
+    }
+    assert_eq!(bench.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn all_fields_are_read_in_groups_of_49_and_settle_first() {
+    let (clock, hand) = simulated();
+    let bench = Bench::start(&clock, |call, _| match call.path.as_str() {
+        "settings/fields" => metadata(120),
+        _ => call.every_record(),
+    })
+    .await;
+    let mut wanted = request("Deals", 1, Fields::All);
+    wanted.server_time = NOW.parse().unwrap();
+    let started = clock.now();
+    let log = Arc::clone(&bench.asked);
+    let (answer, ()) = while_time_runs(&hand, async {
+        tokio::join!(bench.read(wanted), async {
+            while log.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let waited = clock.now().duration_since(started);
+            assert!(waited.as_millis() >= 2000, "asked after {waited}");
+        })
+    })
+    .await;
+    let record = values(&answer);
+    assert_eq!(record.as_object().unwrap().len(), 122);
+    assert_eq!(record["F119"], "F119 of 1");
+    assert!(
+        record.get("Product_Details").is_none(),
+        "no list gives a subform"
+    );
+    let asked = bench.asked();
+    let groups: Vec<usize> = asked[1..].iter().map(|it| it.fields.len()).collect();
+    assert_eq!(groups, [50, 50, 23]);
+    for group in &asked[1..] {
+        assert_eq!(group.fields.last().unwrap(), "Modified_Time");
+    }
+}
+
+/// Groups whose Modified_Time differs in the first `torn` rounds.
+fn torn_rounds(torn: usize) -> impl Fn(&Asked, usize) -> ResponseTemplate + Send + Sync + 'static {
+    move |call, before| {
+        if call.path == "settings/fields" {
+            return metadata(60);
+        }
+        let round = (before - 1) / 2;
+        let second = call.fields.contains(&"F059".to_owned());
+        let time = if second && round < torn {
+            "2026-11-22T11:00:01+00:00"
+        } else {
+            MODIFIED
+        };
+        let mut record = json!({"id": "1", "Modified_Time": time});
+        for field in call.fields.iter().filter(|it| *it != "Modified_Time") {
+            record[field] = json!(round);
+        }
+        ok(&json!({"data": [record]}))
+    }
+}
+
+#[tokio::test]
+async fn a_torn_read_is_repeated_until_its_groups_agree() {
+    let (clock, hand) = simulated();
+    let bench = Bench::start(&clock, torn_rounds(2)).await;
+    let answer = while_time_runs(&hand, bench.read(request("Deals", 1, Fields::All))).await;
+    assert_eq!(values(&answer)["F000"], json!(2));
+    assert_eq!(values(&answer)["F059"], json!(2));
+    assert_eq!(bench.asked().len(), 1 + 3 * 2);
+    assert_eq!(
+        bench
+            .counted("zohook_enrich_rereads_total", "torn")
+            .to_string(),
+        "2"
+    );
+    assert_eq!(
+        bench.counted("zohook_enrich_torn_total", "").to_string(),
+        "0"
+    );
+}
+
+#[tokio::test]
+async fn a_read_that_stays_torn_is_sent_after_three_repeats_and_counted() {
+    let (clock, hand) = simulated();
+    let bench = Bench::start(&clock, torn_rounds(99)).await;
+    let answer = while_time_runs(&hand, bench.read(request("Deals", 1, Fields::All))).await;
+    assert_eq!(values(&answer)["F059"], json!(3));
+    assert_eq!(bench.asked().len(), 1 + 4 * 2);
+    assert_eq!(
+        bench.counted("zohook_enrich_torn_total", "").to_string(),
+        "1"
+    );
+}
+
+#[tokio::test]
+async fn an_id_the_list_lacks_is_looked_for_everywhere_before_it_is_missing() {
+    for (module, expected) in [("Leads", 3), ("Deals", 2)] {
+        let bench = Bench::start(&Clock::real(), |call, _| match call.path.as_str() {
+            "Leads/1" => error(404, "RESOURCE_NOT_FOUND", &json!({})),
+            _ => ResponseTemplate::new(204),
+        })
+        .await;
+        let answer = bench.read(request(module, 1, only(&["Stage"]))).await;
+        assert_eq!(answer.unwrap(), ReadAnswer::Missing);
+        let asked = bench.asked();
+        assert_eq!(asked.len(), expected);
+        assert!(!asked[0].converted);
+        assert_eq!(asked[1].converted, module == "Leads");
+        assert_eq!(asked[expected - 1].path, format!("{module}/1"));
+        assert_eq!(
+            bench
+                .counted("zohook_enrich_records_total", "missing")
+                .to_string(),
+            "1"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_converted_lead_and_a_record_seen_alone_are_found() {
+    let bench = Bench::start(&Clock::real(), |call, _| match call.path.as_str() {
+        "Deals/5" => {
+            ok(&json!({"data": [{"id": "5", "Stage": "Won", "$approved": true, "Other": 1}]}))
+        }
+        _ if call.converted => call.every_record(),
+        _ => ResponseTemplate::new(204),
+    })
+    .await;
+    let lead = bench.read(request("Leads", 4, only(&["Stage"]))).await;
+    assert_eq!(values(&lead)["Stage"], "Stage of 4");
+    let deal = bench.read(request("Deals", 5, only(&["Stage"]))).await;
+    assert_eq!(
+        values(&deal),
+        json!({"id": "5", "Stage": "Won", "Modified_Time": null})
+    );
+}
+
+#[tokio::test]
+async fn a_stale_answer_is_read_again_and_then_refused() {
+    let seen: Timestamp = "2026-11-22T11:00:05Z".parse().unwrap();
+    for (fresh_at, calls) in [(2, 3), (99, 4)] {
+        let (clock, hand) = simulated();
+        let bench = Bench::start(&clock, move |_, before| {
+            let time = if before >= fresh_at {
+                "2026-11-22T16:30:05+05:30"
+            } else {
+                MODIFIED
+            };
+            ok(&json!({"data": [{"id": "1", "Modified_Time": time}]}))
+        })
+        .await;
+        let mut wanted = request("Deals", 1, only(&["Stage"]));
+        wanted.modified_at_least = Some(seen);
+        let started = clock.now();
+        let answer = while_time_runs(&hand, bench.read(wanted)).await;
+        assert_eq!(bench.asked().len(), calls);
+        assert!(
+            clock.now().duration_since(started).as_secs() >= 2 * i64::try_from(calls - 1).unwrap()
+        );
+        if fresh_at == 2 {
+            assert_eq!(
+                values(&answer)["Modified_Time"],
+                "2026-11-22T16:30:05+05:30"
+            );
+        } else {
+            assert_eq!(refused(&answer), QuarantineReason::StaleRead);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_read_asks_for_the_record_alone() {
+    let bench = Bench::start(&Clock::real(), |_, _| {
+        ok(&json!({"data": [{"id": "1", "Stage": "Won", "Product_Details": [{"id": "9"}], "$approved": true, "Modified_Time": MODIFIED}]}))
+    })
+    .await;
+    let full = |fields| ReadRequest {
+        full: true,
+        ..request("Deals", 1, fields)
+    };
+    let all = bench.read(full(Fields::All)).await;
+    assert_eq!(
+        values(&all),
+        json!({"id": "1", "Stage": "Won", "Product_Details": [{"id": "9"}], "Modified_Time": MODIFIED})
+    );
+    let some = bench.read(full(only(&["Product_Details", "Nope"]))).await;
+    assert_eq!(
+        values(&some),
+        json!({"id": "1", "Product_Details": [{"id": "9"}], "Nope": null, "Modified_Time": MODIFIED})
+    );
+    assert!(
+        bench
+            .asked()
+            .iter()
+            .all(|it| it.path == "Deals/1" && it.fields.is_empty())
+    );
+}
+
+#[tokio::test]
+async fn failures_are_told_apart_by_what_the_pipeline_does_next() {
+    let none = json!({});
+    let cases = [
+        (error(403, "NO_PERMISSION", &none), "refuse", 1),
+        (error(401, "OAUTH_SCOPE_MISMATCH", &none), "refuse", 1),
+        (error(400, "INVALID_MODULE", &none), "refuse", 1),
+        (error(404, "INVALID_URL_PATTERN", &none), "refuse", 1),
+        (error(503, "SERVICE_UNAVAILABLE", &none), "retry", 5),
+        (error(429, "TOO_MANY_REQUESTS", &none), "retry", 5),
+        (error(401, "INVALID_TOKEN", &none), "retry", 1),
+    ];
+    for (answer, expected, calls) in cases {
+        let (clock, hand) = simulated();
+        let bench = Bench::start(&clock, move |_, _| answer.clone()).await;
+        for answer in while_time_runs(&hand, bench.read_all(requests(0..10))).await {
+            match answer {
+                Err(EnrichError::Refuse { reason, .. }) => {
+                    assert_eq!(
+                        (expected, reason),
+                        ("refuse", QuarantineReason::ReadRefused)
+                    );
+                }
+                Err(EnrichError::Retry { after, .. }) => {
+                    assert_eq!(expected, "retry");
+                    assert!(after < Duration::from_mins(16));
+                }
+                Ok(answer) => panic!("{answer:?}"),
+            }
+        }
+        assert_eq!(bench.asked().len(), calls);
+    }
+}
+
+#[tokio::test]
+async fn one_bad_id_does_not_hurt_the_others() {
+    let bench = Bench::start(&Clock::real(), |call, _| {
+        let bad = call.path == "Deals/37" || call.ids.contains(&"37".to_owned());
+        if bad {
+            return error(400, "INVALID_DATA", &json!({}));
+        }
+        call.every_record()
+    })
+    .await;
+    let answers = bench.read_all(requests(0..100)).await;
+    for (id, answer) in answers.iter().enumerate() {
+        if id == 37 {
+            assert_eq!(*answer.as_ref().unwrap(), ReadAnswer::Missing);
+        } else {
+            assert_eq!(values(answer)["Stage"], format!("Stage of {id}"));
+        }
+    }
+    assert!(bench.asked().len() < 20, "{} calls", bench.asked().len());
+}
+
+#[tokio::test]
+async fn one_bad_field_does_not_hurt_the_others() {
+    for named in [true, false] {
+        let bench = Bench::start(&Clock::real(), move |call, _| {
+            if call.fields.contains(&"Nope".to_owned()) {
+                let details = if named {
+                    json!({"api_name": "Nope"})
+                } else {
+                    json!({})
+                };
+                return error(400, "LIMIT_EXCEEDED", &details);
+            }
+            call.every_record()
+        })
+        .await;
+        let wish = |id: usize| {
+            if id == 3 {
+                only(&["Nope"])
+            } else {
+                only(&["Stage"])
+            }
+        };
+        let wanted = (0..10).map(|id| request("Deals", id, wish(id))).collect();
+        let answers = bench.read_all(wanted).await;
+        for (id, answer) in answers.iter().enumerate() {
+            if id == 3 {
+                assert_eq!(refused(answer), QuarantineReason::ReadRefused);
+            } else {
+                assert_eq!(values(answer)["Stage"], format!("Stage of {id}"));
+            }
+        }
+        assert_eq!(bench.asked().len(), if named { 2 } else { 3 });
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_name_is_refused_without_a_call() {
+    let bench = Bench::start(&Clock::real(), |call, _| call.every_record()).await;
+    let good = || request("Deals", 1, only(&["Stage"]));
+    let bad = [
+        ReadRequest {
+            connection: ConnectionName::new("other"),
+            ..good()
+        },
+        ReadRequest {
+            module: ModuleName::new("../org"),
+            ..good()
+        },
+        ReadRequest {
+            record: RecordId::new("1,2"),
+            ..good()
+        },
+        ReadRequest {
+            fields: only(&["a,b"]),
+            ..good()
+        },
+    ];
+    for request in bad {
+        assert_eq!(
+            refused(&bench.read(request).await),
+            QuarantineReason::ReadRefused
+        );
+    }
+    assert_eq!(bench.asked(), []);
+}
+
+#[tokio::test]
+async fn a_batcher_that_ended_idle_is_made_again() {
+    let (clock, hand) = simulated();
+    let bench = Bench::start(&clock, |call, _| call.every_record()).await;
+    for _ in 0..3 {
+        while_time_runs(&hand, bench.read(request("Deals", 1, only(&["Stage"]))))
+            .await
+            .unwrap();
+        hand.advance(Duration::from_secs(61));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(bench.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn closing_tells_waiting_readers_to_try_again() {
+    let bench = Bench::start(&Clock::real(), |call, _| {
+        call.every_record().set_delay(Duration::from_secs(20))
+    })
+    .await;
+    let reading = tokio::spawn({
+        let enricher = Arc::clone(&bench.enricher);
+        async move { enricher.read(request("Deals", 1, only(&["Stage"]))).await }
+    });
+    while bench.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::timeout(Duration::from_secs(5), bench.enricher.close())
+        .await
+        .unwrap();
+    let late = bench.read(request("Deals", 1, only(&["Stage"]))).await;
+    for answer in [reading.await.unwrap(), late] {
+        assert!(
+            matches!(answer, Err(EnrichError::Retry { .. })),
+            "{answer:?}"
+        );
+    }
+}
