@@ -17,7 +17,7 @@ use super::{
 };
 use crate::event::{ModuleName, RecordId};
 
-/// Fields of one group; Modified_Time comes on top.
+/// Fields of one group; `Modified_Time` comes on top.
 pub(super) const GROUP_FIELDS_MAX: usize = FIELDS_MAX - 1;
 
 /// Calls spent on finding out which part of a batch Zoho refuses: enough for several bad ids among a hundred.

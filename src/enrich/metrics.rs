@@ -57,33 +57,14 @@ impl Metrics {
                 "Requests sent to Zoho's API, by operation and outcome.",
                 &["connection", "call", "outcome"],
             )?,
-            call_seconds: register(
-                registry,
-                HistogramVec::new(
-                    HistogramOpts::new(
-                        "zohook_enrich_call_seconds",
-                        "Time from sending a request to Zoho's API to the last byte of its answer.",
-                    )
-                    .buckets(exponential_buckets(0.025, 2.0, 11)?),
-                    &["connection", "call"],
-                )?,
-            )?,
+            call_seconds: call_seconds(registry)?,
             errors: counters(
                 registry,
                 "zohook_enrich_errors_total",
                 "Requests to Zoho's API that failed, by what it means.",
                 &["connection", "class"],
             )?,
-            batch: register(
-                registry,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "zohook_enrich_batch_records",
-                        "Records asked for by one list call.",
-                    )
-                    .buckets(BATCH_BUCKETS.to_vec()),
-                )?,
-            )?,
+            batch: batch(registry)?,
             records: counters(
                 registry,
                 "zohook_enrich_records_total",
@@ -219,6 +200,27 @@ impl ConnectionMetrics {
             None => drop(gauges.remove_label_values(labels)),
         }
     }
+}
+
+fn call_seconds(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
+    let opts = HistogramOpts::new(
+        "zohook_enrich_call_seconds",
+        "Time from sending a request to Zoho's API to the last byte of its answer.",
+    );
+    let buckets = exponential_buckets(0.025, 2.0, 11)?;
+    let seconds = HistogramVec::new(opts.buckets(buckets), &["connection", "call"])?;
+    register(registry, seconds)
+}
+
+fn batch(registry: &Registry) -> Result<Histogram, prometheus::Error> {
+    let opts = HistogramOpts::new(
+        "zohook_enrich_batch_records",
+        "Records asked for by one list call.",
+    );
+    register(
+        registry,
+        Histogram::with_opts(opts.buckets(BATCH_BUCKETS.to_vec()))?,
+    )
 }
 
 fn counters(

@@ -26,9 +26,9 @@ pub use self::{metrics::Metrics, settings::Connection};
 /// Which fields of a record are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fields {
-    /// All the module has, in groups of 49 plus Modified_Time.
+    /// All the module has, in groups of 49 plus `Modified_Time`.
     All,
-    /// These, plus id and Modified_Time.
+    /// These, plus id and `Modified_Time`.
     Only(BTreeSet<String>),
 }
 
@@ -47,7 +47,7 @@ pub struct ReadRequest {
     pub full: bool,
     /// The change's time: a read in several groups waits until 2 s after it.
     pub server_time: Timestamp,
-    /// Modified_Time of the record as last seen; an older answer is read again.
+    /// `Modified_Time` of the record as last seen; an older answer is read again.
     pub modified_at_least: Option<Timestamp>,
 }
 
@@ -60,7 +60,7 @@ pub enum ReadAnswer {
         record: Record,
         /// Zoho's time when it answered (its `Date` header).
         read_at: Timestamp,
-        /// Its Modified_Time; not every module has one.
+        /// Its `Modified_Time`; not every module has one.
         modified_at: Option<Timestamp>,
     },
     /// Zoho does not return it: not in the list, not among converted leads, not alone.

@@ -63,7 +63,7 @@ pub(super) struct Found {
     pub(super) values: Arc<Values>,
     /// What [`Fields::All`] means here.
     pub(super) all: Arc<Vec<String>>,
-    /// Its groups of fields have different Modified_Times.
+    /// Its groups of fields have different `Modified_Time`s.
     pub(super) torn: bool,
     /// The answer's `Date`.
     pub(super) read_at: Timestamp,

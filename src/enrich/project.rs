@@ -15,7 +15,7 @@ pub(super) const ID: &str = "id";
 /// Asked for with every group of fields; tells versions of a record apart.
 pub(super) const MODIFIED_TIME: &str = "Modified_Time";
 
-/// The caller's own fields plus id and Modified_Time, whatever else the same call fetched; absent ones are null.
+/// The caller's own fields plus id and `Modified_Time`, whatever else the same call fetched; absent ones are null.
 /// `all` is what [`Fields::All`] means for this module.
 pub(super) fn project(values: &Values, wanted: &Fields, all: &[String]) -> Record {
     let names: Box<dyn Iterator<Item = &String>> = match wanted {

@@ -170,7 +170,7 @@ impl Bench {
         let metrics = family.get_metric().iter();
         metrics
             .filter(|it| label.is_empty() || it.get_label().iter().any(|it| it.value() == label))
-            .map(|it| it.get_counter().value())
+            .map(|it| it.get_counter().get_value())
             .sum()
     }
 }
@@ -347,8 +347,8 @@ async fn all_fields_are_read_in_groups_of_49_and_settle_first() {
             while log.lock().unwrap().is_empty() {
                 tokio::task::yield_now().await;
             }
-            let waited = clock.now().duration_since(started);
-            assert!(waited.as_millis() >= 2000, "asked after {waited}");
+            let pause = clock.now().duration_since(started);
+            assert!(pause.as_millis() >= 2000, "asked after {pause}");
         })
     })
     .await;
