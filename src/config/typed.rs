@@ -220,7 +220,12 @@ impl Reader<'_> {
             Some(part) => span_within(self.source(), node, part),
             None => node.at.clone(),
         };
-        self.error_at(at, &node.path, error.message, error.hint);
+        let message = if error.message.starts_with("is ") {
+            format!("this {}", error.message)
+        } else {
+            error.message
+        };
+        self.error_at(at, &node.path, message, error.hint);
         None
     }
 

@@ -2,7 +2,11 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -16,6 +20,12 @@ use super::{
     typed::{host_address, is_loopback},
     yaml::Node,
 };
+
+/// Base64, padded or not.
+const KEYS: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Bytes of a signing key. Standard Webhooks: 24 to 64.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -107,8 +117,8 @@ fn signing_key(text: &str) -> Result<(), &'static str> {
     let encoded = text
         .strip_prefix("whsec_")
         .ok_or("a signing secret begins with whsec_")?;
-    let key = STANDARD
-        .decode(encoded)
+    let key = KEYS
+        .decode(encoded.trim())
         .ok()
         .ok_or("after whsec_ a signing secret is base64")?;
     let fits = KEY_BYTES.contains(&key.len());
@@ -148,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_signing_secret_is_whsec_and_base64_of_24_to_64_bytes() {
-        let key = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
+        let key = |bytes: usize| format!("whsec_{}", KEYS.encode(vec![7; bytes]));
         assert_eq!(signing_key(&key(24)), Ok(()));
         assert_eq!(signing_key(&key(64)), Ok(()));
         for wrong in [key(23), key(65), "whsec_!".to_owned(), "secret".to_owned()] {

@@ -247,13 +247,34 @@ pub(super) fn span_within(source: &str, node: &Node, part: &Span) -> Span {
     let offsets = match scalar.style {
         Style::Plain => return node.span.start + part.start..node.span.start + part.end,
         Style::Quoted => quoted_offsets(written),
-        Style::Block => return node.span.clone(),
+        Style::Block => {
+            let within = block_span(written, &scalar.text, part);
+            let shift = |it: Span| node.span.start + it.start..node.span.start + it.end;
+            return within.map_or(node.span.clone(), shift);
+        }
     };
     let at = |byte: usize| offsets.get(byte).map(|it| node.span.start + it);
     match (at(part.start), at(part.end)) {
         (Some(start), Some(end)) => start..end,
         _ => node.span.clone(),
     }
+}
+
+/// In a `|` block each line of the text is a line of the source, indented.
+fn block_span(written: &str, text: &str, part: &Span) -> Option<Span> {
+    let before = text.get(..part.start)?;
+    let number = before.matches('\n').count();
+    let column = before.len() - before.rfind('\n').map_or(0, |it| it + 1);
+    let line = text.split('\n').nth(number)?;
+    let mut start = 0;
+    for source_line in written.split('\n').take(number) {
+        start += source_line.len() + 1;
+    }
+    let source_line = written.get(start..)?.split('\n').next()?;
+    let indent = source_line.strip_suffix(line)?.len();
+    let length = part.len().min(line.len() - column);
+    let start = start + indent + column;
+    Some(start..start + length)
 }
 
 /// For each byte of a quoted scalar's text (and its end) the byte of `written` it came from.
@@ -321,7 +342,8 @@ mod tests {
         check("é: ü\nk: 'é ''q'' bb'\n", "bb", "bb");
         check(r#"k: "é \"q\" \u00e9 bb""#, "bb", "bb");
         check(r#"k: "aa" "#, "aa", "aa");
-        check("k: |\n  aa\n  bb\n", "bb", "aa\n  bb\n");
+        check("k: |\n  aa\n   é bb cc\n", "bb", "bb");
+        check("k: >\n  aa\n  bb cc\n", "bb", "aa\n  bb cc\n");
     }
 
     #[test]
