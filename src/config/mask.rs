@@ -64,7 +64,7 @@ pub(super) fn masked_line(
     Some(shown.finish())
 }
 
-/// For a text that is no YAML: keys and punctuation stay, all other words are masked.
+/// For a text that is no YAML: keys, variables and punctuation stay, all other words are masked.
 pub(super) fn structure_of_line(source: &str, at: usize) -> Option<ShownLine> {
     let line = line_of(source, at)?;
     let text = source.get(line.clone())?;
@@ -79,7 +79,10 @@ pub(super) fn structure_of_line(source: &str, at: usize) -> Option<ShownLine> {
             rest = rest.get(c.len_utf8()..)?;
             continue;
         }
-        let is_key = after.starts_with(": ") || after == ":" || word.chars().all(|it| it == '-');
+        let is_key = after.starts_with(": ")
+            || after == ":"
+            || masked.ends_with("${")
+            || word.chars().all(|it| it == '-');
         if is_key {
             masked.push_str(word);
         } else {
