@@ -86,13 +86,13 @@ mod tests {
     #[test]
     fn values_are_read_with_their_unit() {
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
-        assert_eq!(duration("7d"), Some(Duration::from_secs(604_800)));
-        assert_eq!(duration("2 h"), Some(Duration::from_secs(7_200)));
+        assert_eq!(duration("7d"), Some(Duration::from_hours(168)));
+        assert_eq!(duration("2 h"), Some(Duration::from_hours(2)));
         assert_eq!(size("2MiB"), Some(2 * 1024 * 1024));
         assert_eq!(size("20GB"), Some(20_000_000_000));
         assert_eq!(size("1kB"), size("1KB"));
         assert_eq!(percent("20%"), Some(20));
-        let per = Duration::from_secs(60);
+        let per = Duration::from_mins(1);
         assert_eq!(rate("20/m"), Some(Rate { count: 20, per }));
     }
 

@@ -1,1 +1,234 @@
 //! `zohook check` on broken files.
+
+use std::{fs, path::Path};
+
+use secrecy::ExposeSecret;
+use zohook::{
+    config::{self, Config, Problems, Severity},
+    event::{ConnectionName, DestinationName, RouteName, SourceName},
+    receive::Source,
+};
+
+const FIXTURES: &str = "tests/fixtures/config";
+
+/// What the fixtures find in the environment.
+fn environment(name: &str) -> Option<String> {
+    let value = match name {
+        "ID" => "1000.ID",
+        "SECRET" => "planted-secret-20",
+        "TOKEN" => "planted-secret-21",
+        "KEY" => "planted-secret-22",
+        "BROKER" => "amqp://user:planted-secret-23@localhost/%2f",
+        "CONDITION" => "planted_secret_24 == 1",
+        "EMPTY" => "",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn refused(fixture: &str) -> Problems {
+    let path = Path::new(FIXTURES).join(fixture).with_extension("yaml");
+    config::load(&path, &environment).unwrap_err()
+}
+
+/// Everything that is said of a file, as a person sees it.
+fn check(fixture: &str) {
+    let problems = refused(fixture);
+    assert!(problems.errors() > 0);
+    insta::assert_snapshot!(fixture, format!("{problems}{}", problems.summary()));
+}
+
+#[test]
+fn what_is_not_yaml_is_shown_where_it_stops_being_so() {
+    check("not_yaml");
+    check("unclosed_quote");
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest_known_one() {
+    check("unknown_keys");
+}
+
+#[test]
+fn what_cannot_be_substituted_is_named() {
+    check("substitution");
+}
+
+#[test]
+fn wrong_types_name_what_is_accepted() {
+    check("wrong_types");
+}
+
+#[test]
+fn references_to_nothing_name_the_nearest() {
+    check("unknown_names");
+}
+
+#[test]
+fn a_source_without_proof_is_refused() {
+    check("unproven_sources");
+}
+
+#[test]
+fn a_proof_that_cannot_work_is_refused() {
+    check("bad_proofs");
+}
+
+#[test]
+fn queues_that_lose_messages_are_refused() {
+    check("bad_queues");
+}
+
+#[test]
+fn webhooks_that_leak_or_cannot_work_are_refused() {
+    check("bad_webhooks");
+}
+
+#[test]
+fn a_connection_goes_to_one_data_center_over_https() {
+    check("bad_connections");
+}
+
+#[test]
+fn routes_that_cannot_be_meant_are_refused() {
+    check("bad_routes");
+}
+
+#[test]
+fn a_key_given_twice_is_refused() {
+    check("given_twice");
+}
+
+#[test]
+fn templates_and_conditions_are_shown_where_they_are_wrong() {
+    check("bad_templates");
+}
+
+#[test]
+fn an_empty_file_is_refused() {
+    check("empty");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_one_problem() {
+    check("nonexistent");
+}
+
+#[test]
+fn a_file_with_warnings_alone_can_be_used() {
+    let path = Path::new(FIXTURES).join("warnings.yaml");
+    let config = config::load(&path, &environment).unwrap_or_else(|it| panic!("{it}"));
+    assert_eq!(config.warnings.errors(), 0);
+    let shown = format!("{}{}", config.warnings, config.warnings.summary());
+    insta::assert_snapshot!("warnings", shown);
+}
+
+#[test]
+fn every_problem_names_its_line_and_column_for_machines() {
+    let problems = refused("given_twice");
+    insta::assert_snapshot!("given_twice_json", format!("{:#}", problems.to_json()));
+}
+
+#[test]
+fn several_faults_in_one_file_are_all_named() {
+    let problems = refused("unknown_keys");
+    let lines: Vec<_> = problems.iter().map(|it| it.line).collect();
+    assert_eq!(lines, [2, 4, 5, 10, 17, 18, 19, 22, 23, 23, 23, 27, 28, 29]);
+    assert!(problems.iter().all(|it| it.severity == Severity::Error));
+}
+
+#[test]
+fn no_message_holds_a_secret() {
+    let mut files = 0;
+    for entry in fs::read_dir(FIXTURES).unwrap() {
+        let path = entry.unwrap().path();
+        let problems = match config::load(&path, &environment) {
+            Ok(config) => config.warnings,
+            Err(problems) => problems,
+        };
+        let shown = [
+            problems.to_string(),
+            problems.render_coloured(),
+            problems.to_json().to_string(),
+            format!("{problems:?}"),
+        ];
+        for text in shown {
+            let leak = ["planted", "secret-0", "secret-2", "secret_2"]
+                .iter()
+                .any(|it| text.contains(it));
+            assert!(!leak, "{}: {text}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files >= 16, "only {files} fixtures");
+}
+
+#[test]
+fn the_shipped_file_loads_with_an_empty_environment() {
+    let config = config::load(Path::new("routes.yaml"), &|_| None)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
+    assert_eq!(config.sources.len(), 2);
+}
+
+#[test]
+fn every_key_arrives_in_the_settings() {
+    let path = Path::new(FIXTURES).join("all_keys.yaml");
+    let config = config::load(&path, &environment).unwrap_or_else(|it| panic!("{it}"));
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
+    insta::assert_snapshot!("all_keys", settings(&config));
+    let names: Vec<_> = config.route_names.iter().map(RouteName::as_str).collect();
+    assert_eq!(names, ["second", "first"], "in the file's order");
+    let reaches = |source, destination| {
+        let source = SourceName::new(source);
+        let destination = DestinationName::new(destination);
+        config.routes.reaches(&source, &destination)
+    };
+    assert!(reaches("crm", "queue"));
+    assert!(!reaches("billing", "queue"), "its route is for crm alone");
+    assert!(reaches("billing", "erp"));
+}
+
+/// All settings but templates and routes, which have tests of their own.
+fn settings(config: &Config) -> String {
+    let sources: String = config.sources.values().map(settings_of_source).collect();
+    format!(
+        "{:#?}\n{:#?}\n{:#?}\n{sources}",
+        config.service, config.connections, config.destinations
+    )
+}
+
+fn settings_of_source(source: &Source) -> String {
+    let window = source.dedup.as_ref().map(|it| it.window);
+    format!(
+        "{} of {:?}: fetch {:?}, dedup {window:?}, {:#?}\n",
+        source.name, source.connection, source.fetch, source.proof
+    )
+}
+
+#[test]
+fn secrets_arrive_as_they_are() {
+    let path = Path::new(FIXTURES).join("all_keys.yaml");
+    let config = config::load(&path, &environment).unwrap_or_else(|it| panic!("{it}"));
+    let acme = &config.connections[&ConnectionName::new("acme")];
+    let secrets: Vec<_> = acme
+        .client_secret
+        .iter()
+        .map(ExposeSecret::expose_secret)
+        .collect();
+    assert_eq!(secrets, ["planted-secret-20", "new-planted-secret-22"]);
+    let local = &config.connections[&ConnectionName::new("local")];
+    assert_eq!(local.client_secret[0].expose_secret(), "12345");
+}
+
+#[test]
+fn a_secret_file_is_found_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.yaml");
+    let text = "version: 1\nconnections:\n  acme: { data_center: eu, client_id: a, client_secret: b, refresh_token: \"${file:token}\" }\n";
+    fs::write(&path, text).unwrap();
+    fs::write(folder.path().join("token"), "1000.abc\n").unwrap();
+    let config = config::load(&path, &environment).unwrap_or_else(|it| panic!("{it}"));
+    let acme = &config.connections[&ConnectionName::new("acme")];
+    assert_eq!(acme.refresh_token[0].expose_secret(), "1000.abc");
+}
