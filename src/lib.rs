@@ -29,3 +29,4 @@ pub mod pipeline;
 pub mod config;
 pub mod admin;
 pub mod telemetry;
+pub mod cli;
