@@ -32,6 +32,6 @@ ENV ZOHOOK_ROUTES=/etc/zohook/routes.yaml \
 EXPOSE 8080 9180
 VOLUME /data
 USER 65532:65532
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["/zohook", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["/zohook", "healthcheck"]
 ENTRYPOINT ["/zohook"]
 CMD ["serve"]
