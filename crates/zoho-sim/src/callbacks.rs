@@ -184,7 +184,7 @@ impl Post {
         }
         let answer = self
             .client
-            .post(&callback.url)
+            .post(callback.url)
             .header("content-type", "application/json;charset=UTF-8")
             .body(callback.body)
             .send()
@@ -218,7 +218,7 @@ impl Post {
 
 fn lane(callback: &Callback) -> usize {
     let mut hasher = DefaultHasher::new();
-    (&callback.url, callback.first_id).hash(&mut hasher);
+    (callback.url.as_str(), callback.first_id).hash(&mut hasher);
     usize::try_from(hasher.finish() % LANES).unwrap_or_default()
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::SimError,
-    world::{World, channel::Event, notify::Change, people::Who, record::Reading},
+    world::{World, channel::Event, module::Field, notify::Change, people::Who, record::Reading},
 };
 
 /// Inserts records with one call, so with one callback per channel; gives their ids.
@@ -140,19 +140,17 @@ fn learned(world: &mut World, module: &str, row: Value) -> Result<Map<String, Va
     let Value::Object(row) = row else {
         return Err(SimError::Unreadable);
     };
-    let mut values = Map::new();
+    let module = &mut world.table_or_new(module).module;
+    let mut fields = vec![];
     for (name, value) in row {
-        let table = world.table_or_new(module);
-        table.module.learn(&name, &value);
-        let field = table.module.field(&name);
-        let Some(field) = field.filter(|it| !it.read_only).cloned() else {
-            continue;
-        };
+        module.learn(&name, &value);
+        let field = module.field(&name).filter(|it| !it.read_only);
+        fields.extend(field.cloned().map(|it| (it, value)));
+    }
+    let normal = |(field, value): (Field, Value)| {
         // As a call would store it (lookups with names, times in the org's zone), else as it is.
-        values.insert(name, world.normal(&field, &value).unwrap_or(value));
-    }
-    if values.is_empty() {
-        world.table_or_new(module);
-    }
-    Ok(values)
+        let value = world.normal(&field, &value).unwrap_or(value);
+        (field.name, value)
+    };
+    Ok(fields.into_iter().map(normal).collect())
 }

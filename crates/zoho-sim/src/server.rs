@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Connections open at once; further ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 4_096;
+const CONNECTIONS_MAX: usize = 768;
 /// The largest body read.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -1,10 +1,6 @@
 //! Times as Zoho writes and reads them.
 
-use jiff::{
-    Timestamp,
-    fmt::rfc2822,
-    tz::{Offset, TimeZone},
-};
+use jiff::{Timestamp, fmt::rfc2822, tz::Offset};
 
 /// The simulated org lives at +05:30, so that a client that ignores offsets is caught.
 const ORG_OFFSET_SECONDS: i32 = 19_800;
@@ -12,9 +8,19 @@ const ORG_OFFSET_SECONDS: i32 = 19_800;
 /// `2026-11-22T21:10:00+05:30`: whole seconds, with the org's offset.
 pub(crate) fn zoho(at: Timestamp) -> String {
     let offset = Offset::from_seconds(ORG_OFFSET_SECONDS).unwrap_or(Offset::UTC);
-    at.to_zoned(TimeZone::fixed(offset))
-        .strftime("%Y-%m-%dT%H:%M:%S%:z")
-        .to_string()
+    let local = offset.to_datetime(at);
+    // By hand: the most frequent work of a list read.
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+{:02}:{:02}",
+        local.year(),
+        local.month(),
+        local.day(),
+        local.hour(),
+        local.minute(),
+        local.second(),
+        ORG_OFFSET_SECONDS / 3_600,
+        ORG_OFFSET_SECONDS / 60 % 60,
+    )
 }
 
 /// The `Date` header's form.

@@ -12,7 +12,7 @@ use crate::{
     time,
     world::{
         World,
-        record::{Reading, Record},
+        record::{Columns, Reading, Record},
         table::Table,
     },
 };
@@ -60,9 +60,10 @@ pub(super) fn list(world: &mut World, call: &Call, module: &str, trouble: &CallT
     };
     let reading = world.reading(trouble);
     let (rows, more, matching) = wanted.rows(table, reading, trouble);
+    let columns = Columns::of(&table.module, &wanted.fields);
     let data: Vec<Value> = rows
         .iter()
-        .map(|it| it.in_list(&table.module, &wanted.fields, reading))
+        .map(|it| it.in_list(&columns, reading))
         .collect();
     let asked = call.ids().map(|it| it.len()).unwrap_or_default();
     let asked = u64::try_from(asked).unwrap_or(u64::MAX);

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::condition;
 use crate::{answer::Refusal, time};
@@ -36,7 +37,9 @@ pub(crate) enum Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     pub(crate) id: String,
-    pub(crate) notify_url: String,
+    pub(crate) notify_url: Url,
+    /// Its query string, as callbacks carry it.
+    pub(crate) query_params: Value,
     pub(crate) token: Option<String>,
     pub(crate) events: BTreeMap<String, BTreeSet<Event>>,
     pub(crate) expires: Timestamp,
@@ -46,10 +49,6 @@ pub(crate) struct Channel {
     pub(crate) values: bool,
     pub(crate) conditions: Value,
 }
-
-/// What the org can be asked to watch.
-pub(crate) trait Watchable: Fn(&str) -> bool {}
-impl<F: Fn(&str) -> bool> Watchable for F {}
 
 impl Event {
     pub(crate) const ALL: [Self; 3] = [Self::Create, Self::Delete, Self::Edit];
@@ -87,7 +86,7 @@ impl Channel {
     pub(crate) fn read(
         item: &Value,
         at: usize,
-        watchable: &impl Watchable,
+        watchable: &impl Fn(&str) -> bool,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         let id = read_id(item, at)?;
@@ -95,9 +94,11 @@ impl Channel {
         let events = events.ok_or_else(|| missing("events", at))?;
         let url = item.get("notify_url").filter(|it| !it.is_null());
         let url = url.ok_or_else(|| missing("notify_url", at))?;
+        let notify_url = read_url(url, at)?;
         let channel = Self {
             id,
-            notify_url: read_url(url, at)?,
+            query_params: query_params(&notify_url),
+            notify_url,
             token: None,
             events: read_events(events, at, watchable)?,
             expires: after(now, LIFE_DEFAULT),
@@ -113,11 +114,12 @@ impl Channel {
         mut self,
         item: &Value,
         at: usize,
-        watchable: &impl Watchable,
+        watchable: &impl Fn(&str) -> bool,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         if let Some(url) = item.get("notify_url") {
             self.notify_url = read_url(url, at)?;
+            self.query_params = query_params(&self.notify_url);
         }
         if let Some(events) = item.get("events") {
             self.events = read_events(events, at, watchable)?;
@@ -130,7 +132,7 @@ impl Channel {
         mut self,
         item: &Value,
         at: usize,
-        watchable: &impl Watchable,
+        watchable: &impl Fn(&str) -> bool,
     ) -> Result<Self, Refusal> {
         let events = item.get("events").ok_or_else(|| missing("events", at))?;
         for (module, gone) in read_events(events, at, watchable)? {
@@ -189,7 +191,7 @@ impl Channel {
                     "resource_uri": format!("{base_url}/crm/v2/{module}"),
                     "resource_id": module_id(module),
                     "resource_name": module,
-                    "notify_url": self.notify_url,
+                    "notify_url": self.notify_url.as_str(),
                     "events": events,
                     "token": self.token,
                     "notify_on_related_action": self.related,
@@ -249,23 +251,28 @@ pub(crate) fn read_id(item: &Value, at: usize) -> Result<String, Refusal> {
     }
 }
 
-fn read_url(url: &Value, at: usize) -> Result<String, Refusal> {
-    let text = url.as_str().filter(|it| {
-        url::Url::parse(it).is_ok_and(|it| matches!(it.scheme(), "http" | "https") && it.has_host())
-    });
-    let text =
-        text.ok_or_else(|| invalid("notify_url", at, &[("expected_data_type", json!("url"))]))?;
+fn read_url(url: &Value, at: usize) -> Result<Url, Refusal> {
+    let text = url.as_str().unwrap_or_default();
     if text.chars().count() > URL_CHARACTERS_MAX {
         let limit = [("maximum_length", json!(URL_CHARACTERS_MAX))];
         return Err(invalid("notify_url", at, &limit));
     }
-    Ok(text.to_owned())
+    Url::parse(text)
+        .ok()
+        .filter(|it| matches!(it.scheme(), "http" | "https") && it.has_host())
+        .ok_or_else(|| invalid("notify_url", at, &[("expected_data_type", json!("url"))]))
+}
+
+fn query_params(url: &Url) -> Value {
+    url.query_pairs()
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect()
 }
 
 fn read_events(
     events: &Value,
     at: usize,
-    watchable: &impl Watchable,
+    watchable: &impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, BTreeSet<Event>>, Refusal> {
     let list = events.as_array().filter(|it| !it.is_empty());
     let list =

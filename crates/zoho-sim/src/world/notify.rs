@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::{
     World,
@@ -25,7 +26,7 @@ pub(crate) struct Change {
 /// A callback to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Callback {
-    pub(crate) url: String,
+    pub(crate) url: Url,
     pub(crate) body: String,
     /// Callbacks that begin with the same record keep their order.
     pub(crate) first_id: u64,
@@ -139,7 +140,7 @@ impl World {
     ) -> Value {
         let mut body = json!({
             "server_time": server_time,
-            "query_params": query_params(&channel.notify_url),
+            "query_params": channel.query_params,
             "module": module,
             "resource_uri": format!("{}/crm/v2/{module}", self.base_url),
             "ids": changes.iter().map(|it| it.id.to_string()).collect::<Vec<_>>(),
@@ -195,16 +196,4 @@ impl World {
             }
         }
     }
-}
-
-/// The query string of a `notify_url` as an object.
-fn query_params(url: &str) -> Value {
-    let Ok(url) = url::Url::parse(url) else {
-        return json!({});
-    };
-    Value::Object(
-        url.query_pairs()
-            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-            .collect(),
-    )
 }

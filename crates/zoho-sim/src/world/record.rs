@@ -49,14 +49,37 @@ pub(crate) struct Reading {
     pub(crate) stale: Option<Duration>,
 }
 
+/// What a list shows of each record.
+#[derive(Debug)]
+pub(crate) struct Columns<'a> {
+    fields: Vec<&'a Field>,
+    /// Names with a dollar sign.
+    flags: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    /// The fields of these names that lists can show; others are ignored.
+    pub(crate) fn of(module: &'a Module, names: &[&'a str]) -> Self {
+        Self {
+            fields: names
+                .iter()
+                .filter_map(|it| module.field(it))
+                .filter(|it| it.in_lists())
+                .collect(),
+            flags: names
+                .iter()
+                .copied()
+                .filter(|it| it.starts_with('$'))
+                .collect(),
+        }
+    }
+}
+
 impl Record {
     /// The record as a list gives it: `id` and the fields asked for, rich text cut, no subforms.
-    pub(crate) fn in_list(&self, module: &Module, fields: &[&str], reading: Reading) -> Value {
+    pub(crate) fn in_list(&self, columns: &Columns<'_>, reading: Reading) -> Value {
         let mut shown = Map::new();
-        for field in fields {
-            let Some(field) = module.field(field).filter(|it| it.in_lists()) else {
-                continue;
-            };
+        for field in &columns.fields {
             let value = self.value(field, reading);
             let value = match (field.data_type, value) {
                 (DataType::RichText, Value::String(text)) => {
@@ -66,7 +89,7 @@ impl Record {
             };
             shown.insert(field.name.clone(), value);
         }
-        for name in fields.iter().filter(|it| it.starts_with('$')) {
+        for name in &columns.flags {
             if let Some(value) = self.flag(name) {
                 shown.insert((*name).to_owned(), value);
             }

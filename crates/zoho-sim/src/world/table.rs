@@ -20,6 +20,7 @@ pub(crate) struct Table {
     pub(crate) module: Module,
     rows: BTreeMap<u64, Record>,
     deleted: VecDeque<Deleted>,
+    unique_fields: Vec<String>,
     /// Which record has a value of a unique field; values in lower case.
     unique: HashMap<(String, String), u64>,
 }
@@ -45,7 +46,9 @@ pub(crate) struct Stamp {
 
 impl Table {
     pub(crate) fn new(module: Module) -> Self {
+        let unique = module.fields.iter().filter(|it| it.unique);
         Self {
+            unique_fields: unique.map(|it| it.name.clone()).collect(),
             module,
             rows: BTreeMap::new(),
             deleted: VecDeque::new(),
@@ -119,18 +122,20 @@ impl Table {
         record.current.modified = stamp.at.max(before.modified);
         record.current.modified_by = stamp.by;
         record.changed_at = stamp.monotonic;
-        self.forget(id, &before.values);
-        let values = record_values(self.rows.get(&id));
-        self.index(id, &values);
-        if let Some(record) = self.rows.get_mut(&id) {
-            record.before = Some(before);
+        record.before = Some(before.clone());
+        let replaced = self.unique_keys(&before.values, Some(&changed));
+        for key in replaced {
+            self.unique.remove(&key);
         }
+        self.index(id, &changed);
         Some(changed)
     }
 
     pub(crate) fn delete(&mut self, id: u64, stamp: Stamp) -> Option<Record> {
         let record = self.rows.remove(&id)?;
-        self.forget(id, &record.current.values);
+        for key in self.unique_keys(&record.current.values, None) {
+            self.unique.remove(&key);
+        }
         if self.deleted.len() >= DELETED_MAX {
             self.deleted.pop_front();
         }
@@ -150,10 +155,10 @@ impl Table {
         values: &Map<String, Value>,
         except: Option<u64>,
     ) -> Option<(&str, u64)> {
-        self.unique_fields().find_map(|name| {
+        self.unique_fields.iter().find_map(|name| {
             let value = values.get(name)?.as_str()?.to_lowercase();
-            let id = *self.unique.get(&(name.to_owned(), value))?;
-            (Some(id) != except).then_some((name, id))
+            let id = *self.unique.get(&(name.clone(), value))?;
+            (Some(id) != except).then_some((name.as_str(), id))
         })
     }
 
@@ -170,40 +175,25 @@ impl Table {
             .map(|record| record.id)
     }
 
-    fn unique_fields(&self) -> impl Iterator<Item = &str> {
-        self.module
-            .fields
-            .iter()
-            .filter(|it| it.unique)
-            .map(|it| it.name.as_str())
-    }
-
     fn index(&mut self, id: u64, values: &Map<String, Value>) {
-        for key in self.unique_keys(values) {
+        for key in self.unique_keys(values, None) {
             self.unique.insert(key, id);
         }
     }
 
-    fn forget(&mut self, id: u64, values: &Map<String, Value>) {
-        for key in self.unique_keys(values) {
-            if self.unique.get(&key) == Some(&id) {
-                self.unique.remove(&key);
-            }
-        }
-    }
-
-    fn unique_keys(&self, values: &Map<String, Value>) -> Vec<(String, String)> {
-        self.unique_fields()
+    /// The unique fields of `values` as keys of the index; only those also `among` others, if given.
+    fn unique_keys(
+        &self,
+        values: &Map<String, Value>,
+        among: Option<&Map<String, Value>>,
+    ) -> Vec<(String, String)> {
+        self.unique_fields
+            .iter()
+            .filter(|it| among.is_none_or(|among| among.contains_key(*it)))
             .filter_map(|name| {
                 let value = values.get(name)?.as_str()?;
-                Some((name.to_owned(), value.to_lowercase()))
+                Some((name.clone(), value.to_lowercase()))
             })
             .collect()
     }
-}
-
-fn record_values(record: Option<&Record>) -> Map<String, Value> {
-    record
-        .map(|it| it.current.values.clone())
-        .unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clock::Clock;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -36,41 +37,48 @@ async fn credits_are_told_from_half_on_and_then_run_out() {
     assert_eq!(counters.refused_for_credits, 1);
 }
 
-#[tokio::test]
-async fn calls_beyond_the_editions_concurrency_get_429() {
+/// Makes `calls` calls at once, of which none ends before all have begun; gives the answers 429.
+async fn refused_at_once(edition: Edition, path: &str, calls: usize, allowed: u64) -> (Org, usize) {
+    let (clock, hand) = Clock::simulated("2026-11-22T12:00:00Z".parse().unwrap());
     let org = Org::with(Settings {
-        edition: Edition::Free,
-        latency: Duration::from_millis(300),
+        edition,
+        clock,
         ..Settings::on_loopback()
     })
     .await;
-    let calls = join_all((0..8).map(|_| org.get("/crm/v8/org"))).await;
-    let refused = calls
+    let latency = Duration::from_secs(1);
+    org.sim.set_latency(latency);
+    let all = join_all((0..calls).map(|_| org.get(path)));
+    let release = async {
+        while org.sim.counters().calls.values().sum::<u64>() < 1 + u64::try_from(calls).unwrap() {
+            tokio::task::yield_now().await;
+        }
+        hand.advance(latency);
+    };
+    let (answers, ()) = tokio::join!(all, release);
+    let refused = answers
         .iter()
         .filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS)
         .count();
+    assert_eq!(org.sim.counters().concurrent_max, allowed + 1);
+    org.sim.set_latency(Duration::ZERO);
+    (org, refused)
+}
+
+#[tokio::test]
+async fn calls_beyond_the_editions_concurrency_get_429() {
+    let (org, refused) = refused_at_once(Edition::Free, "/crm/v8/org", 8, 5).await;
     assert_eq!(refused, 3);
-    let counters = org.sim.counters();
-    assert_eq!(counters.refused_for_concurrency, 3);
-    assert_eq!(counters.concurrent_max, 6);
+    assert_eq!(org.sim.counters().refused_for_concurrency, 3);
     assert_eq!(org.get("/crm/v8/org").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn ten_sorted_lists_may_run_at_once_in_any_edition() {
-    let org = Org::with(Settings {
-        edition: Edition::Ultimate,
-        latency: Duration::from_millis(300),
-        ..Settings::on_loopback()
-    })
-    .await;
     let path = "/crm/v8/Leads?fields=id&sort_by=Modified_Time";
-    let calls = join_all((0..13).map(|_| org.get(path))).await;
-    let refused = calls
-        .iter()
-        .filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS)
-        .count();
+    let (org, refused) = refused_at_once(Edition::Ultimate, path, 13, 10).await;
     assert_eq!(refused, 3);
+    assert_eq!(org.sim.counters().sub_concurrent_max, 11);
 }
 
 #[tokio::test]
