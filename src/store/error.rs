@@ -22,3 +22,63 @@ pub enum StoreError {
         detail: String,
     },
 }
+
+/// Why the store cannot do something now; one refusal may answer many callers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The disk has no room.
+    DiskFull,
+    /// The file has reached its size, all of it unfinished or too young to delete.
+    StoreFull,
+    /// The disk failed; the file is opened anew.
+    Io(String),
+    /// It was closed.
+    Closed,
+    /// Too many callers wait.
+    Busy,
+}
+
+impl Refusal {
+    /// Every reason, for metrics that start at zero.
+    pub(super) const REASONS: [&'static str; 5] =
+        ["disk_full", "store_full", "io", "closed", "busy"];
+
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::DiskFull => "disk_full",
+            Self::StoreFull => "store_full",
+            Self::Io(_) => "io",
+            Self::Closed => "closed",
+            Self::Busy => "busy",
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::DiskFull => "the disk is full".to_owned(),
+            Self::StoreFull => "the store is full of unfinished work".to_owned(),
+            Self::Io(detail) => format!("the disk failed: {detail}"),
+            Self::Closed => "it was closed".to_owned(),
+            Self::Busy => "too many callers wait for it".to_owned(),
+        }
+    }
+
+    const fn retry_after(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Busy => 1,
+            Self::Io(_) => 2,
+            Self::Closed => 5,
+            Self::DiskFull | Self::StoreFull => 10,
+        })
+    }
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Unavailable {
+            detail: refusal.detail(),
+            reason: refusal.reason(),
+            retry_after: refusal.retry_after(),
+        }
+    }
+}

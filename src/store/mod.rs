@@ -1,60 +1,158 @@
 //! Durable memory: the only place that knows SQL.
+//!
+//! One writer thread commits groups; what may go out next is held in memory, at most one row per record, and a claim
+//! writes nothing. Bounds: [`mailbox`] for callers that wait, [`waiting`] for memory, [`dedup`] for hashes.
 
 mod error;
 mod types;
+mod metrics;
+mod mailbox;
+mod queue;
+mod waiting;
+mod claim;
+mod due;
+mod dedup;
+mod sqlite;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use clock::Clock;
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, oneshot};
 
-use crate::event::{
-    ConnectionName, Delivery, DestinationName, ModuleName, RecordId, RecordKey, Settlement,
+use self::{
+    error::Refusal,
+    mailbox::{AcceptJob, Answer, Mailbox, WORK_WAITING_MAX, Work},
+    sqlite::{Readers, Writer, WriterParts},
+    waiting::Waiting,
 };
+use crate::event::{ConnectionName, DestinationName, ModuleName, RecordId, RecordKey, Settlement};
 
 pub use self::{
     error::StoreError,
+    metrics::Metrics,
     types::{
-        Accept, Accepted, BacklogState, ChangeNo, Claim, Content, DedupKey, Finish, InboxState,
-        Ledger, NotificationNo, Seen, Settings, Snapshot,
+        Accept, Accepted, BacklogState, ChangeNo, ChangeTotals, Claim, Content, DedupKey,
+        DeliveryTotals, Finish, Gap, InboxState, Ledger, NotificationNo, NotificationTotals,
+        Quarantined, QuarantinedKind, Seen, Settings, Snapshot,
     },
 };
 
-/// The open store. Cheap to clone; clones share one writer.
-#[derive(Clone)]
-pub struct Store {}
+/// After a read that failed, the next try.
+const READ_AGAIN: Duration = Duration::from_millis(500);
+
+/// The open store. Cheap to clone; clones share one writer, which ends after [`Store::close`] or with the last clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    metrics: Metrics,
+    mailbox: Arc<Mailbox>,
+    /// One permit for each call in the mailbox that is not an accept.
+    permits: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
+    ready: Arc<AtomicBool>,
+    readers: Readers,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
 
 impl Store {
     /// Opens or creates the file, takes its lock, migrates it, loads what is open.
     ///
     /// # Errors
     /// When another process holds it, it is of a newer format, or the disk refuses.
-    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StoreError> {
-        let _ = (settings, clock);
-        todo!("store helper")
+    pub async fn open(
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<Self, StoreError> {
+        let opened =
+            tokio::task::spawn_blocking(move || Self::open_blocking(settings, clock, metrics));
+        match opened.await {
+            Ok(opened) => opened,
+            Err(error) => Err(StoreError::Unusable {
+                detail: format!("opening it failed: {error}"),
+            }),
+        }
+    }
+
+    fn open_blocking(
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<Self, StoreError> {
+        let parts = WriterParts {
+            settings,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            mailbox: Arc::default(),
+            waiting: Arc::new(Waiting::new()),
+            ready: Arc::default(),
+        };
+        let (mailbox, waiting) = (Arc::clone(&parts.mailbox), Arc::clone(&parts.waiting));
+        let ready = Arc::clone(&parts.ready);
+        let (writer, readers) = Writer::open(parts)?;
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::Unusable {
+                detail: format!("cannot start the writer thread: {error}"),
+            })?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                clock,
+                metrics,
+                mailbox,
+                permits: Arc::new(Semaphore::new(WORK_WAITING_MAX)),
+                waiting,
+                ready,
+                readers,
+                thread: Mutex::new(Some(thread)),
+            }),
+        })
     }
 
     /// Commits a notification and its changes, fsynced, or recognises a repeat.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when nothing was stored: answer 503.
+    /// [`StoreError::Unavailable`] when nothing was stored: answer 503. A gap is opened for its connection.
     pub async fn accept(&self, accept: Accept) -> Result<Accepted, StoreError> {
-        let _ = accept;
-        todo!("store helper")
-    }
-
-    /// Waits until there is work, then takes the oldest open change of up to `max` records, in memory only.
-    /// Cancel-safe. A claim is out until [`Self::finish`] or [`Self::give_back`].
-    pub async fn claim(&self, max: usize) -> Vec<Claim> {
-        let _ = max;
-        todo!("store helper")
-    }
-
-    /// Gives a claim back; it is claimed again at `due` at the earliest, later changes of its record wait behind it.
-    pub fn give_back(&self, claim: &Claim, due: Timestamp) {
-        let _ = (claim, due);
-        todo!("store helper")
+        let connection = accept.connection.clone();
+        let (answer, answered) = oneshot::channel();
+        let result = match self
+            .shared
+            .mailbox
+            .push_accept(AcceptJob { accept, answer })
+        {
+            Ok(()) => wait_for(answered).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        if let Err(StoreError::Unavailable { reason, .. }) = &result {
+            self.count_refusal(reason);
+            if let Some(connection) = &connection {
+                self.open_gap(connection, reason);
+            }
+        }
+        result
     }
 
     /// Closes changes and queues their deliveries, all in one transaction. A change that is no longer open is skipped.
@@ -62,15 +160,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was written: the claims are still out; call again.
     pub async fn finish(&self, finish: Vec<Finish>) -> Result<(), StoreError> {
-        let _ = finish;
-        todo!("store helper")
-    }
-
-    /// Waits until something is due for `destination`, then takes up to `max` heads, oldest first, each of another
-    /// record. Cancel-safe. A head is out until [`Self::settle`].
-    pub async fn due(&self, destination: &DestinationName, max: usize) -> Vec<Delivery> {
-        let _ = (destination, max);
-        todo!("store helper")
+        self.work(|answer| Work::Finish(finish, answer)).await
     }
 
     /// Writes what became of deliveries, in one transaction, and lets the next of each record go.
@@ -78,20 +168,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was written: the deliveries are still out; call again.
     pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
-        let _ = settlements;
-        todo!("store helper")
-    }
-
-    /// Puts a delivery back without a write: due again at `at`, attempts as they were.
-    pub fn put_back(&self, delivery: &Delivery, at: Timestamp) {
-        let _ = (delivery, at);
-        todo!("store helper")
-    }
-
-    /// The destination is well again: whatever waits after [`Self::put_back`] is due now, oldest first.
-    pub fn due_now(&self, destination: &DestinationName) {
-        let _ = destination;
-        todo!("store helper")
+        self.work(|answer| Work::Settle(settlements, answer)).await
     }
 
     /// The records as last seen; absent where never seen.
@@ -102,8 +179,7 @@ impl Store {
         &self,
         records: Vec<(RecordKey, ModuleName, RecordId)>,
     ) -> Result<HashMap<RecordKey, Snapshot>, StoreError> {
-        let _ = records;
-        todo!("store helper")
+        self.shared.readers.snapshots(records).await
     }
 
     /// Whether a delete of this record was accepted after the change `after`.
@@ -115,41 +191,67 @@ impl Store {
         key: RecordKey,
         after: ChangeNo,
     ) -> Result<bool, StoreError> {
-        let _ = (key, after);
-        todo!("store helper")
+        self.shared.readers.deleted_meanwhile(key, after).await
     }
 
-    /// The stored body (secrets masked) of a notification.
+    /// The stored body (secrets masked) of a notification; `None` when retention has deleted it, which it never does
+    /// while a change of it is open.
     ///
     /// # Errors
-    /// When the store cannot be read, or retention has deleted it.
-    pub async fn body(&self, no: NotificationNo) -> Result<Bytes, StoreError> {
-        let _ = no;
-        todo!("store helper")
+    /// When the store cannot be read.
+    pub async fn body(&self, no: NotificationNo) -> Result<Option<Bytes>, StoreError> {
+        self.shared.readers.body(no).await
     }
 
-    /// Moves all that waits for destinations not in `present` to quarantine (`destination_removed`); gives their names
-    /// and counts.
+    /// What was set aside, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn quarantined(&self, limit: u32) -> Result<Vec<Quarantined>, StoreError> {
+        self.shared.readers.quarantined(limit).await
+    }
+
+    /// A proven callback of this connection was refused elsewhere (full inbox or backlog): a gap is written as soon as
+    /// anything can be. `reason` is of a closed set. [`Self::accept`] does this itself for its own refusals.
+    pub fn open_gap(&self, connection: &ConnectionName, reason: &'static str) {
+        let now = self.shared.clock.now();
+        self.shared
+            .mailbox
+            .hold_gap((connection.clone(), reason), now, now);
+    }
+
+    /// Gaps that are not closed, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
+        self.shared.readers.gaps(limit).await
+    }
+
+    /// A gap was repaired.
     ///
     /// # Errors
     /// When nothing was written.
-    pub async fn keep_destinations(
-        &self,
-        present: Vec<DestinationName>,
-    ) -> Result<Vec<(DestinationName, u64)>, StoreError> {
-        let _ = present;
-        todo!("store helper")
+    pub async fn close_gap(&self, no: i64) -> Result<(), StoreError> {
+        self.work(|answer| Work::CloseGap(no, answer)).await
     }
 
-    /// Open changes, and the oldest one's age.
+    /// Open changes, and the oldest one's age. Cheap.
     pub fn inbox(&self) -> InboxState {
-        todo!("store helper")
+        let (depth, oldest) = self.shared.waiting.inbox().queue.state();
+        InboxState {
+            depth,
+            oldest: oldest.and_then(|it| Timestamp::from_microsecond(it).ok()),
+        }
     }
 
-    /// What waits for a destination.
+    /// What waits for a destination. Cheap.
     pub fn backlog(&self, destination: &DestinationName) -> BacklogState {
-        let _ = destination;
-        todo!("store helper")
+        let (depth, oldest) = self.shared.waiting.lane(destination, |it| it.queue.state());
+        BacklogState {
+            depth,
+            oldest: oldest.and_then(|it| Timestamp::from_microsecond(it).ok()),
+        }
     }
 
     /// Durable totals, and counts of rows for the states that are not final.
@@ -157,7 +259,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn ledger(&self) -> Result<Ledger, StoreError> {
-        todo!("store helper")
+        self.shared.readers.ledger().await
     }
 
     /// A connection's sealed access token, as put.
@@ -165,8 +267,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn token(&self, connection: &ConnectionName) -> Result<Option<Vec<u8>>, StoreError> {
-        let _ = connection;
-        todo!("store helper")
+        self.shared.readers.token(connection.clone()).await
     }
 
     /// Keeps a connection's sealed access token.
@@ -178,17 +279,73 @@ impl Store {
         connection: &ConnectionName,
         sealed: Vec<u8>,
     ) -> Result<(), StoreError> {
-        let _ = (connection, sealed);
-        todo!("store helper")
+        let connection = connection.clone();
+        self.work(|answer| Work::PutToken(connection, sealed, answer))
+            .await
     }
 
     /// False while nothing can be accepted (disk or store full, reopening after an fsync error).
     pub fn ready(&self) -> bool {
-        todo!("store helper")
+        self.shared.ready.load(Ordering::Acquire)
     }
 
     /// Commits what waits, checkpoints, closes. Later calls answer [`StoreError::Unavailable`].
     pub async fn close(&self) {
-        todo!("store helper")
+        self.shared.mailbox.close();
+        let shared = Arc::clone(&self.shared);
+        let closed = tokio::task::spawn_blocking(move || {
+            let mut thread = shared.thread.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.readers.close();
+            if let Some(thread) = thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("the writer thread panicked");
+            }
+        });
+        if let Err(error) = closed.await {
+            tracing::error!(%error, "closing the store failed");
+        }
+    }
+
+    async fn work<T>(&self, make: impl FnOnce(Answer<T>) -> Work) -> Result<T, StoreError> {
+        let Ok(_permit) = self.shared.permits.acquire().await else {
+            return Err(Refusal::Closed.into());
+        };
+        let (answer, answered) = oneshot::channel();
+        self.shared.mailbox.push_work(make(answer));
+        let result = wait_for(answered).await;
+        if let Err(StoreError::Unavailable { reason, .. }) = &result {
+            self.count_refusal(reason);
+        }
+        result
+    }
+
+    fn count_refusal(&self, reason: &str) {
+        self.shared
+            .metrics
+            .refused
+            .with_label_values(&[reason])
+            .inc();
+    }
+
+    async fn wait(&self, news: impl Future<Output = ()>, wake_at: Option<i64>) {
+        let wake_at = wake_at.and_then(|it| Timestamp::from_microsecond(it).ok());
+        match wake_at {
+            None => news.await,
+            Some(wake_at) => {
+                tokio::select! {
+                    () = news => {}
+                    () = self.shared.clock.sleep_until(wake_at) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn wait_for<T>(answered: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+    match answered.await {
+        Ok(answer) => answer,
+        // The writer is gone, and with it what it held.
+        Err(_) => Err(Refusal::Closed.into()),
     }
 }

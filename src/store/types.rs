@@ -6,8 +6,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::event::{
-    Change, ChangeOutcome, ConnectionName, NewDelivery, NotificationId, Record, RecordKey,
-    Sequence, SourceName,
+    Change, ChangeOutcome, ConnectionName, DestinationName, NewDelivery, NotificationId,
+    QuarantineReason, Record, RecordKey, Sequence, SourceName,
 };
 
 /// Where the store is and how much it keeps.
@@ -111,7 +111,7 @@ pub struct Finish {
 pub struct Seen {
     /// Its values, and which fields they cover.
     pub record: Record,
-    /// Its Modified_Time; on a merge of a callback's values the old one.
+    /// Its `Modified_Time`; on a merge of a callback's values the old one.
     pub modified_at: Option<Timestamp>,
     /// When it was read; on a merge the old one.
     pub read_at: Option<Timestamp>,
@@ -122,7 +122,7 @@ pub struct Seen {
 pub struct Snapshot {
     /// What was seen.
     pub seen: Seen,
-    /// The highest server_time of a change of it that was closed.
+    /// The highest `server_time` of a change of it that was closed.
     pub server_time_max: Timestamp,
 }
 
@@ -142,6 +142,69 @@ pub struct BacklogState {
     pub depth: u64,
     /// When the oldest was planned.
     pub oldest: Option<Timestamp>,
+}
+
+/// A time in which proven callbacks may have been missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its row.
+    pub no: i64,
+    /// Whose callbacks; `None` means every connection's.
+    pub connection: Option<ConnectionName>,
+    /// `downtime`, or the reason of the refusal that opened it.
+    pub reason: String,
+    /// From then.
+    pub from: Timestamp,
+    /// Until then, as far as is known.
+    pub until: Timestamp,
+}
+
+/// What was set aside for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its row.
+    pub no: i64,
+    /// What it is.
+    pub kind: QuarantinedKind,
+    /// Its id: a notification's, a change's or a delivery's.
+    pub id: uuid::Uuid,
+    /// Why, as a closed set.
+    pub reason: QuarantineReason,
+    /// Why, for a person.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+    /// Where a delivery was to go.
+    pub destination: Option<DestinationName>,
+}
+
+/// What kind of thing was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantinedKind {
+    /// A body that could not be read.
+    Notification,
+    /// A change that could not be planned.
+    Change,
+    /// A message that could not be delivered.
+    Delivery,
+}
+
+impl QuarantinedKind {
+    /// The word in the store and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notification => "notification",
+            Self::Change => "change",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    /// The kind with that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Notification, Self::Change, Self::Delivery]
+            .into_iter()
+            .find(|it| it.as_str() == word)
+    }
 }
 
 /// Durable totals; equal sums are promise 6.

@@ -1,1 +1,624 @@
-//! The durable store.
+//! The durable store: nothing accepted is lost, one row of a record is out at a time, the ledger adds up.
+
+use std::{path::Path, time::Duration};
+
+use clock::Clock;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use zohook::{
+    event::{
+        Attributes, Change, ChangeId, ChangeOutcome, ConnectionName, Delivery, DeliveryId,
+        DestinationName, FailurePolicy, Message, ModuleName, NewDelivery, NotificationId,
+        Operation, Origin, QuarantineReason, Record, RecordId, RouteName, SendName, Settled,
+        Settlement, SourceName,
+    },
+    store::{
+        Accept, Accepted, Claim, Content, DedupKey, Finish, Metrics, QuarantinedKind, Seen,
+        Settings, Store, StoreError,
+    },
+};
+
+const DAY: Duration = Duration::from_hours(24);
+
+pub(crate) fn settings(folder: &Path) -> Settings {
+    Settings {
+        path: folder.join("zohook.db"),
+        keep_events: 7 * DAY,
+        size_bytes_max: 20 << 30,
+    }
+}
+
+pub(crate) async fn open(settings: Settings, clock: &Clock) -> Result<Store, StoreError> {
+    let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+    Store::open(settings, clock.clone(), metrics).await
+}
+
+/// A callback about these records, as it is accepted.
+pub(crate) fn accept(clock: &Clock, records: &[&str]) -> Accept {
+    let id = NotificationId::random();
+    let now = Timestamp::from_microsecond(clock.now().as_microsecond()).unwrap();
+    let changes = records
+        .iter()
+        .enumerate()
+        .map(|(index, record)| change(id, index, record, now))
+        .collect();
+    Accept {
+        id,
+        source: SourceName::new("crm"),
+        connection: Some(ConnectionName::new("acme")),
+        received_at: now,
+        body: vec![b'x'; 1024].into(),
+        content: Content::Changes(changes),
+        dedup: None,
+    }
+}
+
+fn change(notification: NotificationId, index: usize, record: &str, now: Timestamp) -> Change {
+    let module = ModuleName::new("Leads");
+    let record = RecordId::new(record);
+    Change {
+        id: ChangeId::derive(notification, &module, Some(&record), index),
+        notification,
+        source: SourceName::new("crm"),
+        connection: Some(ConnectionName::new("acme")),
+        module,
+        record: Some(record),
+        operation: Operation::Update,
+        event_type: None,
+        server_time: now,
+        accepted_at: now,
+        origin: Origin::Notification,
+        affected_fields: Some(vec!["Stage".to_owned()]),
+        values: Some(Map::from_iter([("Stage".to_owned(), json!("Won"))])),
+    }
+}
+
+pub(crate) fn planned(claim: &Claim, destination: &str) -> NewDelivery {
+    let route = RouteName::new("everything");
+    let send = SendName::new(destination);
+    let id = DeliveryId::derive(claim.change.id, &route, &send);
+    NewDelivery {
+        id,
+        destination: DestinationName::new(destination),
+        route,
+        send,
+        on_failure: FailurePolicy::Quarantine,
+        message: Message {
+            attributes: Attributes {
+                id: id.to_string(),
+                source: claim.change.event_source(),
+                event_type: claim.change.event_type(),
+                subject: claim.change.record.as_ref().map(ToString::to_string),
+                time: claim.change.server_time.to_string(),
+                sequence: Some(claim.sequence.to_string()),
+                partitionkey: None,
+                origin: claim.change.origin.as_str().to_owned(),
+                changedfields: None,
+                recordreadat: None,
+                recordstate: None,
+                replayof: None,
+            },
+            content_type: "application/json".to_owned(),
+            data: vec![b'd'; 1024].into(),
+            routing_key: Some("Leads.update".to_owned()),
+        },
+    }
+}
+
+pub(crate) fn finish(claim: Claim, destinations: &[&str]) -> Finish {
+    let deliveries = destinations.iter().map(|it| planned(&claim, it)).collect();
+    Finish {
+        claim,
+        outcome: ChangeOutcome::Planned,
+        deliveries,
+        seen: None,
+    }
+}
+
+pub(crate) fn settlement(delivery: &Delivery, settled: Settled) -> Settlement {
+    Settlement {
+        no: delivery.no,
+        key: delivery.key,
+        destination: delivery.planned.destination.clone(),
+        settled,
+    }
+}
+
+fn erp() -> DestinationName {
+    DestinationName::new("erp")
+}
+
+async fn quick<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future)
+        .await
+        .expect("it takes too long")
+}
+
+/// Nothing comes within a moment.
+async fn nothing<T>(future: impl Future<Output = T>) -> bool {
+    tokio::time::timeout(Duration::from_millis(50), future)
+        .await
+        .is_err()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_goes_all_the_way_and_the_ledger_adds_up() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let sent = accept(&clock, &["1", "2"]);
+    let Content::Changes(changes) = sent.content.clone() else {
+        unreachable!()
+    };
+    assert_eq!(
+        store.accept(sent.clone()).await.unwrap(),
+        Accepted::New(sent.id)
+    );
+    assert_eq!(store.inbox().depth, 2);
+
+    let claims = quick(store.claim(10)).await;
+    assert_eq!(
+        claims.iter().map(|it| &it.change).collect::<Vec<_>>(),
+        changes.iter().collect::<Vec<_>>()
+    );
+    assert_eq!(
+        store
+            .body(claims[0].notification_no)
+            .await
+            .unwrap()
+            .unwrap(),
+        sent.body
+    );
+    let finishes = claims
+        .into_iter()
+        .map(|it| finish(it, &["erp", "queue"]))
+        .collect();
+    store.finish(finishes).await.unwrap();
+    assert_eq!(store.inbox().depth, 0);
+
+    for name in ["erp", "queue"] {
+        let destination = DestinationName::new(name);
+        let due = quick(store.due(&destination, 10)).await;
+        assert_eq!(due.len(), 2);
+        let settled = due
+            .iter()
+            .map(|it| settlement(it, Settled::Delivered))
+            .collect();
+        store.settle(settled).await.unwrap();
+    }
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!(
+        (ledger.changes.created, ledger.deliveries.delivered),
+        (2, 4)
+    );
+    store.close().await;
+    assert!(quick(store.claim(1)).await.is_empty());
+    let refused = store.accept(accept(&clock, &["1"])).await.unwrap_err();
+    assert!(matches!(
+        refused,
+        StoreError::Unavailable {
+            reason: "closed",
+            ..
+        }
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_open_is_open_after_a_restart_with_every_value() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    store.accept(accept(&clock, &["2"])).await.unwrap();
+    let first = quick(store.claim(1)).await.remove(0);
+    store.finish(vec![finish(first, &["erp"])]).await.unwrap();
+    let second = quick(store.claim(1)).await.remove(0);
+    let due = quick(store.due(&erp(), 1)).await.remove(0);
+    store.close().await;
+    drop(store);
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let again = quick(store.claim(10)).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].change, second.change);
+    assert!(again[0].sequence > second.sequence);
+    assert_eq!(quick(store.due(&erp(), 10)).await, [due]);
+    let gaps = store.gaps(10).await.unwrap();
+    assert_eq!(gaps.len(), 1);
+    assert_eq!(
+        (gaps[0].connection.clone(), gaps[0].reason.as_str()),
+        (None, "downtime")
+    );
+    store.close_gap(gaps[0].no).await.unwrap();
+    assert_eq!(store.gaps(10).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_change_of_a_record_is_out_at_a_time_oldest_first() {
+    let folder = TempDir::new().unwrap();
+    let (clock, _) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let mut times = vec![];
+    for seconds in [30, 10, 20] {
+        let mut sent = accept(&clock, &["1"]);
+        if let Content::Changes(changes) = &mut sent.content {
+            changes[0].server_time = Timestamp::from_second(seconds).unwrap();
+        }
+        store.accept(sent).await.unwrap();
+    }
+    let mut last = None;
+    for _ in 0..3 {
+        let mut claims = quick(store.claim(10)).await;
+        assert_eq!(claims.len(), 1);
+        assert!(nothing(store.claim(10)).await);
+        let claim = claims.remove(0);
+        assert!(last < Some(claim.sequence));
+        last = Some(claim.sequence);
+        times.push(claim.change.server_time.as_second());
+        store.finish(vec![finish(claim, &["erp"])]).await.unwrap();
+    }
+    assert_eq!(times, [10, 20, 30]);
+    for _ in 0..3 {
+        let due = quick(store.due(&erp(), 10)).await;
+        assert_eq!(due.len(), 1);
+        assert!(nothing(store.due(&erp(), 10)).await);
+        store
+            .settle(vec![settlement(&due[0], Settled::Delivered)])
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.ledger().await.unwrap().deliveries.delivered, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_comes_again_at_its_time() {
+    let folder = TempDir::new().unwrap();
+    let (clock, hand) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    let claim = quick(store.claim(1)).await.remove(0);
+    store.give_back(&claim, clock.now() + Duration::from_secs(5));
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    assert!(nothing(store.claim(1)).await);
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.claim(1).await }
+    });
+    hand.advance(Duration::from_secs(5));
+    let again = quick(waiting).await.unwrap().remove(0);
+    assert_eq!(again.no, claim.no);
+    store.finish(vec![finish(again, &["erp"])]).await.unwrap();
+
+    let due = quick(store.due(&erp(), 1)).await.remove(0);
+    store.put_back(&due, clock.now() + DAY);
+    assert!(nothing(store.due(&erp(), 1)).await);
+    store.due_now(&erp());
+    let due = quick(store.due(&erp(), 1)).await.remove(0);
+    let at = clock.now() + Duration::from_secs(60);
+    let again = Settled::Again {
+        at,
+        attempts: 1,
+        error: "500".to_owned(),
+    };
+    store.settle(vec![settlement(&due, again)]).await.unwrap();
+    store.due_now(&erp());
+    assert!(nothing(store.due(&erp(), 1)).await);
+    hand.advance(Duration::from_secs(60));
+    assert_eq!(quick(store.due(&erp(), 1)).await[0].attempts, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finish_of_a_closed_change_is_skipped() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    let claim = quick(store.claim(1)).await.remove(0);
+    let twice = finish(claim, &["erp"]);
+    store
+        .finish(vec![twice.clone(), twice.clone()])
+        .await
+        .unwrap();
+    store.finish(vec![twice]).await.unwrap();
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!((ledger.changes.planned, ledger.deliveries.planned), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_within_its_window_is_answered_with_the_first_id() {
+    let folder = TempDir::new().unwrap();
+    let (clock, hand) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());
+    let mut store = open(settings(folder.path()), &clock).await.unwrap();
+    let send = |hash: u8| {
+        let dedup = Some(DedupKey {
+            hash: [hash; 32],
+            window: DAY,
+        });
+        Accept {
+            dedup,
+            ..accept(&clock, &["1"])
+        }
+    };
+    // Many at once: they share groups.
+    let copies: Vec<_> = (0..50).map(|_| store.accept(send(1))).collect();
+    let answers: Vec<_> = futures_util::future::join_all(copies).await;
+    let first: Vec<_> = answers
+        .iter()
+        .filter_map(|it| match it.as_ref().unwrap() {
+            Accepted::New(id) => Some(*id),
+            Accepted::Duplicate(_) => None,
+        })
+        .collect();
+    assert_eq!(first.len(), 1);
+    assert!(answers.iter().all(|it| matches!(it.as_ref().unwrap(), Accepted::New(id) | Accepted::Duplicate(id) if *id == first[0])));
+    // A prefix that two hashes share is no repeat.
+    let mut other = send(1);
+    other.dedup.as_mut().unwrap().hash[31] = 0;
+    assert!(matches!(
+        store.accept(other).await.unwrap(),
+        Accepted::New(_)
+    ));
+
+    store.close().await;
+    store = open(settings(folder.path()), &clock).await.unwrap();
+    assert_eq!(
+        store.accept(send(1)).await.unwrap(),
+        Accepted::Duplicate(first[0])
+    );
+    hand.advance(DAY + Duration::from_secs(1));
+    assert!(matches!(
+        store.accept(send(1)).await.unwrap(),
+        Accepted::New(_)
+    ));
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!(ledger.notifications.duplicate, 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_newer_format_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    open(settings(folder.path()), &clock)
+        .await
+        .unwrap()
+        .close()
+        .await;
+    let file = rusqlite::Connection::open(settings(folder.path()).path).unwrap();
+    file.execute_batch("PRAGMA user_version = 99").unwrap();
+    drop(file);
+    let error = open(settings(folder.path()), &clock).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unusable { .. }));
+    assert!(error.to_string().contains("has format 99"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_opener_is_told_which_file_is_held() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let error = open(settings(folder.path()), &clock).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unusable { .. }));
+    assert!(error.to_string().contains("zohook.db.lock"), "{error}");
+    store.close().await;
+    open(settings(folder.path()), &clock).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sequence_never_falls_over_a_restart_even_when_the_clock_does() {
+    let folder = TempDir::new().unwrap();
+    let (late, _) = Clock::simulated(Timestamp::from_second(1_800_000_000).unwrap());
+    let (early, _) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());
+    let mut last = None;
+    for clock in [late, early] {
+        let store = open(settings(folder.path()), &clock).await.unwrap();
+        for _ in 0..3 {
+            store.accept(accept(&clock, &["1"])).await.unwrap();
+            let claim = quick(store.claim(1)).await.remove(0);
+            assert!(last < Some(claim.sequence));
+            last = Some(claim.sequence);
+            store.finish(vec![finish(claim, &[])]).await.unwrap();
+        }
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_remembered_as_last_seen() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let mut keys = None;
+    for (stage, seen) in [("New", true), ("Won", true), ("Lost", false)] {
+        store.accept(accept(&clock, &["1"])).await.unwrap();
+        let claim = quick(store.claim(1)).await.remove(0);
+        keys = Some((
+            claim.key,
+            claim.change.module.clone(),
+            claim.change.record.clone().unwrap(),
+            claim.change.server_time,
+        ));
+        let record = Record {
+            values: Map::from_iter([("Stage".to_owned(), Value::from(stage))]),
+            fields: ["Stage".to_owned(), "Owner".to_owned()].into(),
+        };
+        let seen = seen.then_some(Seen {
+            record,
+            modified_at: Some(claim.change.server_time),
+            read_at: None,
+        });
+        store
+            .finish(vec![Finish {
+                seen,
+                ..finish(claim, &[])
+            }])
+            .await
+            .unwrap();
+    }
+    let (key, module, record, server_time) = keys.unwrap();
+    let found = store
+        .snapshots(vec![(key, module.clone(), record)])
+        .await
+        .unwrap();
+    let snapshot = &found[&key];
+    assert_eq!(snapshot.seen.record.values["Stage"], "Won");
+    assert!(snapshot.seen.record.fields.contains("Owner"));
+    assert_eq!(snapshot.server_time_max, server_time);
+    // Another record whose key happened to be the same is not taken for it.
+    let other = store
+        .snapshots(vec![(key, module, RecordId::new("2"))])
+        .await
+        .unwrap();
+    assert!(other.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_accepted_meanwhile_is_known_while_open_and_when_closed() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    let update = quick(store.claim(1)).await.remove(0);
+    assert!(
+        !store
+            .deleted_meanwhile(update.key, update.no)
+            .await
+            .unwrap()
+    );
+    let mut sent = accept(&clock, &["1"]);
+    if let Content::Changes(changes) = &mut sent.content {
+        changes[0].operation = Operation::Delete;
+    }
+    store.accept(sent).await.unwrap();
+    assert!(
+        store
+            .deleted_meanwhile(update.key, update.no)
+            .await
+            .unwrap()
+    );
+    let (key, no) = (update.key, update.no);
+    store
+        .finish(vec![Finish {
+            outcome: ChangeOutcome::Superseded,
+            ..finish(update, &[])
+        }])
+        .await
+        .unwrap();
+    let delete = quick(store.claim(1)).await.remove(0);
+    store.finish(vec![finish(delete, &[])]).await.unwrap();
+    assert!(store.deleted_meanwhile(key, no).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_aside_can_be_listed() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let unreadable = Content::Unreadable {
+        detail: "no ids".to_owned(),
+    };
+    store
+        .accept(Accept {
+            content: unreadable,
+            ..accept(&clock, &[])
+        })
+        .await
+        .unwrap();
+    store.accept(accept(&clock, &["1", "2"])).await.unwrap();
+    let mut claims = quick(store.claim(2)).await;
+    let reason = QuarantineReason::StaleRead;
+    let outcome = ChangeOutcome::Quarantined {
+        reason,
+        detail: "old".to_owned(),
+    };
+    store
+        .finish(vec![
+            Finish {
+                outcome,
+                ..finish(claims.remove(0), &[])
+            },
+            finish(claims.remove(0), &["erp"]),
+        ])
+        .await
+        .unwrap();
+    let due = quick(store.due(&erp(), 1)).await.remove(0);
+    let refused = Settled::Quarantined {
+        reason: QuarantineReason::Refused,
+        detail: "400".to_owned(),
+    };
+    store.settle(vec![settlement(&due, refused)]).await.unwrap();
+    let listed = store.quarantined(10).await.unwrap();
+    assert_eq!(
+        listed
+            .iter()
+            .map(|it| (it.kind, it.reason))
+            .collect::<Vec<_>>(),
+        [
+            (QuarantinedKind::Delivery, QuarantineReason::Refused),
+            (QuarantinedKind::Change, QuarantineReason::StaleRead),
+            (QuarantinedKind::Notification, QuarantineReason::Unreadable),
+        ]
+    );
+    assert_eq!(listed[0].destination, Some(erp()));
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_of_a_removed_destination_go_to_quarantine() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    for _ in 0..13 {
+        store
+            .accept(accept(&clock, &(0..100).map(|_| "1").collect::<Vec<_>>()))
+            .await
+            .unwrap();
+    }
+    store.accept(accept(&clock, &["2"])).await.unwrap();
+    for _ in 0..1300 {
+        let claims = quick(store.claim(2)).await;
+        store
+            .finish(
+                claims
+                    .into_iter()
+                    .map(|it| finish(it, &["erp", "queue"]))
+                    .collect(),
+            )
+            .await
+            .unwrap();
+    }
+    let moved = quick(store.keep_destinations(vec![DestinationName::new("queue")]))
+        .await
+        .unwrap();
+    assert_eq!(moved, [(erp(), 1301)]);
+    assert_eq!(store.backlog(&erp()).depth, 0);
+    assert_eq!(store.backlog(&DestinationName::new("queue")).depth, 1301);
+    assert!(nothing(store.due(&erp(), 1)).await);
+    let dropped = quick(store.drop_oldest(&DestinationName::new("queue"), 1000))
+        .await
+        .unwrap();
+    assert_eq!(dropped, 1000);
+    assert_eq!(store.backlog(&DestinationName::new("queue")).depth, 301);
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!(
+        (ledger.deliveries.dropped, ledger.deliveries.quarantined),
+        (1000, 1301)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_given_back_as_put() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let acme = ConnectionName::new("acme");
+    assert_eq!(store.token(&acme).await.unwrap(), None);
+    store.put_token(&acme, vec![1]).await.unwrap();
+    store.put_token(&acme, vec![2, 3]).await.unwrap();
+    assert_eq!(store.token(&acme).await.unwrap(), Some(vec![2, 3]));
+}

@@ -1,0 +1,58 @@
+//! Claims: the oldest open change of each record, in memory only.
+
+use std::pin::pin;
+
+use jiff::Timestamp;
+
+use super::{READ_AGAIN, Store, queue::Taken, types::Claim, waiting::change_bytes};
+use crate::event::RecordKey;
+
+impl Store {
+    /// Waits until there is work, then takes the oldest open change of up to `max` records, in memory only.
+    /// Cancel-safe. A claim is out until [`Self::finish`] or [`Self::give_back`]. Empty once the store is closed.
+    pub async fn claim(&self, max: usize) -> Vec<Claim> {
+        let waiting = &self.shared.waiting;
+        loop {
+            let mut news = pin!(waiting.inbox_news.notified());
+            news.as_mut().enable();
+            if waiting.is_closed() || max == 0 {
+                return vec![];
+            }
+            match waiting.claim(self.shared.clock.now(), max) {
+                Taken::Out(claims) => return claims.into_iter().map(|(_, _, it)| it).collect(),
+                Taken::Load(rows) => self.load_changes(rows).await,
+                Taken::Nothing(wake_at) => self.wait(news, wake_at).await,
+            }
+        }
+    }
+
+    /// Gives a claim back; it is claimed again at `due` at the earliest, later changes of its record wait behind it.
+    pub fn give_back(&self, claim: &Claim, due: Timestamp) {
+        let waiting = &self.shared.waiting;
+        let due = due.as_microsecond();
+        waiting.inbox().queue.back(claim.key, claim.no.0, due, true);
+        waiting.inbox_news.notify_waiters();
+    }
+
+    async fn load_changes(&self, rows: Vec<(RecordKey, i64)>) {
+        let nos = rows.iter().map(|(_, no)| *no).collect();
+        match self.shared.readers.changes(nos).await {
+            Ok(mut found) => {
+                let mut inbox = self.shared.waiting.inbox();
+                for (key, no) in rows {
+                    match found.remove(&no) {
+                        Some(open) => {
+                            let bytes = change_bytes(&open.1);
+                            inbox.queue.fill(key, no, open, bytes);
+                        }
+                        None => inbox.queue.vanished(key, no),
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "open changes could not be read");
+                self.shared.clock.sleep(READ_AGAIN).await;
+            }
+        }
+    }
+}

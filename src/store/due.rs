@@ -1,0 +1,107 @@
+//! Due deliveries: the oldest unsettled one of each destination and record.
+
+use std::{collections::BTreeMap, pin::pin};
+
+use jiff::Timestamp;
+
+use super::{READ_AGAIN, Store, StoreError, mailbox::Work, queue::Taken, waiting::delivery_bytes};
+use crate::event::{Delivery, DestinationName, RecordKey};
+
+impl Store {
+    /// Waits until something is due for `destination`, then takes up to `max` heads, oldest first, each of another
+    /// record. Cancel-safe. A head is out until [`Self::settle`] or [`Self::put_back`]. Empty once the store is closed.
+    pub async fn due(&self, destination: &DestinationName, max: usize) -> Vec<Delivery> {
+        let waiting = &self.shared.waiting;
+        let bell = waiting.lane_news(destination);
+        loop {
+            let mut news = pin!(bell.notified());
+            news.as_mut().enable();
+            if waiting.is_closed() || max == 0 {
+                return vec![];
+            }
+            let now = self.shared.clock.now().as_microsecond();
+            match waiting.lane(destination, |it| it.queue.take(now, max)) {
+                Taken::Out(due) => return due.into_iter().map(|(_, _, it)| it).collect(),
+                Taken::Load(rows) => self.load_deliveries(destination, rows).await,
+                Taken::Nothing(wake_at) => self.wait(news, wake_at).await,
+            }
+        }
+    }
+
+    /// Puts a delivery back without a write: due again at `at`, attempts as they were.
+    pub fn put_back(&self, delivery: &Delivery, at: Timestamp) {
+        let (key, no, at) = (delivery.key, delivery.no.0, at.as_microsecond());
+        self.shared
+            .waiting
+            .lane(&delivery.planned.destination, |lane| {
+                lane.queue.back(key, no, at, true);
+                lane.ring();
+            });
+    }
+
+    /// The destination is well again: whatever waits after [`Self::put_back`] is due now, oldest first.
+    pub fn due_now(&self, destination: &DestinationName) {
+        self.shared.waiting.lane(destination, |lane| {
+            lane.queue.due_now();
+            lane.ring();
+        });
+    }
+
+    /// Drops the `count` oldest deliveries of a destination that are not out (`backlog.on_full: drop_oldest`); gives
+    /// how many were dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the last slice was not written; earlier slices stay dropped.
+    pub async fn drop_oldest(
+        &self,
+        destination: &DestinationName,
+        count: u64,
+    ) -> Result<u64, StoreError> {
+        let destination = destination.clone();
+        self.work(|answer| Work::DropOldest {
+            destination,
+            left: count,
+            dropped: 0,
+            answer,
+        })
+        .await
+    }
+
+    /// Moves all that waits for destinations not in `present` to quarantine (`destination_removed`); gives their names
+    /// and counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the last slice was not written; call again.
+    pub async fn keep_destinations(
+        &self,
+        present: Vec<DestinationName>,
+    ) -> Result<Vec<(DestinationName, u64)>, StoreError> {
+        self.work(|answer| Work::KeepDestinations {
+            present,
+            moved: BTreeMap::new(),
+            answer,
+        })
+        .await
+    }
+
+    async fn load_deliveries(&self, destination: &DestinationName, rows: Vec<(RecordKey, i64)>) {
+        let nos = rows.iter().map(|(_, no)| *no).collect();
+        match self.shared.readers.deliveries(nos).await {
+            Ok(mut found) => self.shared.waiting.lane(destination, |lane| {
+                for (key, no) in rows {
+                    match found.remove(&no) {
+                        Some(delivery) => {
+                            let bytes = delivery_bytes(&delivery);
+                            lane.queue.fill(key, no, delivery, bytes);
+                        }
+                        None => lane.queue.vanished(key, no),
+                    }
+                }
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "due deliveries could not be read");
+                self.shared.clock.sleep(READ_AGAIN).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What callers ask of the writer thread: two bounded queues, accepts before all other work.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::{
+    error::{Refusal, StoreError},
+    types::{Accept, Accepted, Finish},
+};
+use crate::event::{ConnectionName, DestinationName, Settlement};
+
+/// Accepts that may wait; more are refused as `busy`.
+pub(super) const ACCEPTS_WAITING_MAX: usize = 8_192;
+/// Other calls that may wait; more wait outside.
+pub(super) const WORK_WAITING_MAX: usize = 1_024;
+
+/// Where an answer goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// A notification that waits for its commit.
+#[derive(Debug)]
+pub(super) struct AcceptJob {
+    pub(super) accept: Accept,
+    pub(super) answer: Answer<Accepted>,
+}
+
+/// Everything else that is written.
+#[derive(Debug)]
+pub(super) enum Work {
+    Finish(Vec<Finish>, Answer<()>),
+    Settle(Vec<Settlement>, Answer<()>),
+    PutToken(ConnectionName, Vec<u8>, Answer<()>),
+    CloseGap(i64, Answer<()>),
+    KeepDestinations {
+        present: Vec<DestinationName>,
+        moved: BTreeMap<DestinationName, u64>,
+        answer: Answer<Vec<(DestinationName, u64)>>,
+    },
+    DropOldest {
+        destination: DestinationName,
+        left: u64,
+        dropped: u64,
+        answer: Answer<u64>,
+    },
+}
+
+impl Work {
+    /// Tells the caller that nothing was written.
+    pub(super) fn refuse(self, refusal: &Refusal) {
+        let error = refusal.clone().into();
+        match self {
+            Self::Finish(_, answer)
+            | Self::Settle(_, answer)
+            | Self::PutToken(_, _, answer)
+            | Self::CloseGap(_, answer) => drop(answer.send(Err(error))),
+            Self::KeepDestinations { answer, .. } => drop(answer.send(Err(error))),
+            Self::DropOldest { answer, .. } => drop(answer.send(Err(error))),
+        }
+    }
+}
+
+/// Times in which callbacks were refused, by connection and reason; a few per connection.
+pub(super) type HeldGaps = HashMap<(ConnectionName, &'static str), (Timestamp, Timestamp)>;
+
+/// What the writer takes at once.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) accepts: Vec<AcceptJob>,
+    pub(super) work: VecDeque<Work>,
+    pub(super) gaps: HeldGaps,
+    /// Nothing more will come.
+    pub(super) closed: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    inner: Mutex<Inner>,
+    news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    accepts: VecDeque<AcceptJob>,
+    work: VecDeque<Work>,
+    gaps: HeldGaps,
+    closed: bool,
+}
+
+impl Mailbox {
+    /// Queues an accept, or says why not.
+    pub(super) fn push_accept(&self, job: AcceptJob) -> Result<(), Refusal> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(Refusal::Closed);
+        }
+        if inner.accepts.len() >= ACCEPTS_WAITING_MAX {
+            return Err(Refusal::Busy);
+        }
+        inner.accepts.push_back(job);
+        drop(inner);
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Queues other work; the caller holds one of the [`WORK_WAITING_MAX`] permits.
+    pub(super) fn push_work(&self, work: Work) {
+        let mut inner = self.lock();
+        if inner.closed {
+            drop(inner);
+            work.refuse(&Refusal::Closed);
+            return;
+        }
+        inner.work.push_back(work);
+        drop(inner);
+        self.news.notify_one();
+    }
+
+    /// Remembers that callbacks of a connection were refused, until it can be written.
+    pub(super) fn hold_gap(
+        &self,
+        gap: (ConnectionName, &'static str),
+        from: Timestamp,
+        until: Timestamp,
+    ) {
+        merge_gap(&mut self.lock().gaps, gap, (from, until));
+    }
+
+    /// Nothing more is taken in.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.news.notify_one();
+    }
+
+    /// Waits up to `wait` for something to do, then takes it all, at most `accepts_max` accepts.
+    pub(super) fn take(&self, wait: Duration, accepts_max: usize) -> Batch {
+        let inner = self.lock();
+        let (mut inner, _) = self
+            .news
+            .wait_timeout_while(inner, wait, |it| {
+                it.accepts.is_empty() && it.work.is_empty() && !it.closed
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = inner.accepts.len().min(accepts_max);
+        Batch {
+            accepts: inner.accepts.drain(..count).collect(),
+            work: std::mem::take(&mut inner.work),
+            gaps: std::mem::take(&mut inner.gaps),
+            closed: inner.closed && inner.accepts.is_empty(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One gap per connection and reason: from the first refusal to the last.
+pub(super) fn merge_gap(
+    gaps: &mut HeldGaps,
+    gap: (ConnectionName, &'static str),
+    (from, until): (Timestamp, Timestamp),
+) {
+    let held = gaps.entry(gap).or_insert((from, until));
+    held.0 = held.0.min(from);
+    held.1 = held.1.max(until);
+}

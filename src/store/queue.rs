@@ -1,0 +1,499 @@
+//! One queue's heads in memory: per record the next row that may go out. What is behind a head stays in the database.
+//!
+//! Bounded: at most `heads_max` records and `content_bytes_max` of content. Rows beyond that are found by scanning the
+//! table from `cursor` once there is room, so a record with a million rows takes one place and blocks nobody.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::event::RecordKey;
+
+/// Backward jumps of the wall clock above this move the due times with it.
+const CLOCK_JUMP_US: i64 = 5_000_000;
+
+/// A row as the queue needs it. Times in microseconds since 1970.
+#[derive(Debug)]
+pub(super) struct Row<T> {
+    pub(super) key: RecordKey,
+    pub(super) no: i64,
+    /// Rows of one record go out in the order of (rank, no).
+    pub(super) rank: i64,
+    /// How old it is.
+    pub(super) since: i64,
+    /// Not before.
+    pub(super) due: i64,
+    /// What goes out and its size, if it is at hand.
+    pub(super) content: Option<(T, usize)>,
+}
+
+/// What [`Queue::take`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken<T> {
+    /// These are out now.
+    Out(Vec<(RecordKey, i64, T)>),
+    /// The oldest must be read from the database first: give them to [`Queue::fill`].
+    Load(Vec<(RecordKey, i64)>),
+    /// Nothing is due before that time.
+    Nothing(Option<i64>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready { due: i64 },
+    Later { due: i64, put_back: bool },
+    Out,
+}
+
+#[derive(Debug)]
+struct Head<T> {
+    no: i64,
+    rank: i64,
+    since: i64,
+    state: State,
+    content: Option<(T, usize)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    heads: HashMap<RecordKey, Head<T>>,
+    ready: BTreeSet<(i64, i64, RecordKey)>,
+    later: BTreeSet<(i64, i64, RecordKey)>,
+    /// Of all heads, by row.
+    ages: BTreeMap<i64, i64>,
+    depth: u64,
+    heads_max: usize,
+    content_bytes: usize,
+    content_bytes_max: usize,
+    /// Every row up to here was offered.
+    cursor: i64,
+    /// Nothing is beyond the cursor: what is committed comes directly.
+    complete: bool,
+    /// A row was refused for want of room.
+    stalled: bool,
+    now: i64,
+}
+
+impl<T> Queue<T> {
+    /// `complete` when the table is known to have no row of this queue.
+    pub(super) fn new(heads_max: usize, content_bytes_max: usize, complete: bool) -> Self {
+        Self {
+            heads: HashMap::new(),
+            ready: BTreeSet::new(),
+            later: BTreeSet::new(),
+            ages: BTreeMap::new(),
+            depth: 0,
+            heads_max,
+            content_bytes: 0,
+            content_bytes_max,
+            cursor: 0,
+            complete,
+            stalled: false,
+            now: 0,
+        }
+    }
+
+    /// Rows in the table, and how old the oldest known one is.
+    pub(super) fn state(&self) -> (u64, Option<i64>) {
+        (self.depth, self.ages.values().next().copied())
+    }
+
+    /// Sets the number of rows as counted in the table.
+    pub(super) fn set_depth(&mut self, depth: u64) {
+        self.depth = depth;
+    }
+
+    /// Rows went away without having been out.
+    pub(super) fn forget_depth(&mut self, rows: u64) {
+        self.depth = self.depth.saturating_sub(rows);
+    }
+
+    /// The table may differ from what was handed over: offer every row again.
+    pub(super) fn rescan(&mut self) {
+        self.cursor = 0;
+        self.complete = false;
+        self.stalled = false;
+    }
+
+    /// Where the next scan begins, if one is needed and there is room.
+    pub(super) fn scan_from(&mut self) -> Option<i64> {
+        if self.stalled && self.heads.len() <= self.heads_max / 2 {
+            self.stalled = false;
+        }
+        (!self.complete && !self.stalled).then_some(self.cursor)
+    }
+
+    /// A row just committed.
+    pub(super) fn committed(&mut self, row: Row<T>) {
+        self.depth += 1;
+        if self.complete {
+            let no = row.no;
+            if self.place(row) {
+                self.cursor = no;
+            } else {
+                self.complete = false;
+                self.stalled = true;
+            }
+        } else if self.heads.contains_key(&row.key) {
+            self.place(row);
+        }
+    }
+
+    /// A row found by a scan in the order of rows.
+    pub(super) fn scanned(&mut self, row: Row<T>) {
+        if self.complete || self.stalled || row.no <= self.cursor {
+            return;
+        }
+        let no = row.no;
+        if self.place(row) {
+            self.cursor = no;
+        } else {
+            self.stalled = true;
+        }
+    }
+
+    /// A scan that began at `from` has offered every row up to `to`; `end` when none follow.
+    pub(super) fn scan_ended(&mut self, from: i64, to: i64, end: bool) {
+        if self.complete || self.stalled || self.cursor < from {
+            return;
+        }
+        self.cursor = self.cursor.max(to);
+        self.complete = end;
+    }
+
+    /// Takes what is due, oldest first, up to `max`.
+    pub(super) fn take(&mut self, now: i64, max: usize) -> Taken<T> {
+        self.promote(now);
+        let mut keys = vec![];
+        let mut missing = vec![];
+        for &(_, no, key) in self.ready.iter().take(max) {
+            let at_hand = self.heads.get(&key).is_some_and(|it| it.content.is_some());
+            match (at_hand, missing.is_empty(), keys.is_empty()) {
+                (true, true, _) => keys.push(key),
+                (false, _, true) => missing.push((key, no)),
+                (true, false, _) | (false, _, false) => break,
+            }
+        }
+        if !missing.is_empty() {
+            return Taken::Load(missing);
+        }
+        let out: Vec<_> = keys
+            .into_iter()
+            .filter_map(|key| self.hand_out(key))
+            .collect();
+        if out.is_empty() {
+            Taken::Nothing(self.later.first().map(|(due, _, _)| *due))
+        } else {
+            Taken::Out(out)
+        }
+    }
+
+    /// Content that was read for [`Taken::Load`].
+    pub(super) fn fill(&mut self, key: RecordKey, no: i64, content: T, bytes: usize) {
+        if let Some(head) = self.heads.get_mut(&key)
+            && head.no == no
+            && head.content.is_none()
+            && head.state != State::Out
+        {
+            head.content = Some((content, bytes));
+            self.content_bytes += bytes;
+        }
+    }
+
+    /// A row that was to be read is gone from the table.
+    pub(super) fn vanished(&mut self, key: RecordKey, no: i64) {
+        if self
+            .heads
+            .get(&key)
+            .is_some_and(|it| it.no == no && it.state != State::Out)
+        {
+            self.remove(key);
+            self.rescan();
+        }
+    }
+
+    /// A row that was out, or waited, comes (again) at `due`, without having been closed.
+    pub(super) fn back(&mut self, key: RecordKey, no: i64, due: i64, put_back: bool) {
+        if self.heads.get(&key).is_some_and(|it| it.no == no)
+            && let Some(mut head) = self.remove(key)
+        {
+            head.content = None;
+            head.state = State::Later { due, put_back };
+            self.insert(key, head);
+        }
+    }
+
+    /// A row left the table; `next` is its record's next.
+    pub(super) fn closed(&mut self, key: RecordKey, no: i64, next: Option<Row<T>>, rows: u64) {
+        self.forget_depth(rows);
+        if self.heads.get(&key).is_none_or(|it| it.no != no) {
+            return;
+        }
+        self.remove(key);
+        if let Some(row) = next {
+            self.insert_row(row);
+        }
+    }
+
+    /// What was put back is due now, oldest first.
+    pub(super) fn due_now(&mut self) {
+        let keys: Vec<_> = self
+            .heads
+            .iter()
+            .filter(|(_, it)| matches!(it.state, State::Later { put_back: true, .. }))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in keys {
+            if let Some(mut head) = self.remove(key) {
+                head.state = State::Ready { due: 0 };
+                self.insert(key, head);
+            }
+        }
+    }
+
+    /// Forgets every head: the table has no more rows of this queue.
+    pub(super) fn clear(&mut self) {
+        self.heads.clear();
+        self.ready.clear();
+        self.later.clear();
+        self.ages.clear();
+        self.content_bytes = 0;
+        self.depth = 0;
+        self.complete = true;
+        self.stalled = false;
+    }
+
+    /// Whether a head is out.
+    pub(super) fn is_out(&self, key: RecordKey, no: i64) -> bool {
+        self.heads
+            .get(&key)
+            .is_some_and(|it| it.no == no && it.state == State::Out)
+    }
+
+    fn hand_out(&mut self, key: RecordKey) -> Option<(RecordKey, i64, T)> {
+        let mut head = self.remove(key)?;
+        let no = head.no;
+        let (content, _) = head.content.take()?;
+        head.state = State::Out;
+        self.insert(key, head);
+        Some((key, no, content))
+    }
+
+    /// False when there is no room for another record.
+    fn place(&mut self, row: Row<T>) -> bool {
+        if let Some(head) = self.heads.get(&row.key) {
+            let waits = matches!(head.state, State::Ready { .. });
+            if waits && head.no != row.no && (row.rank, row.no) < (head.rank, head.no) {
+                self.remove(row.key);
+                self.insert_row(row);
+            }
+            return true;
+        }
+        if self.heads.len() >= self.heads_max {
+            return false;
+        }
+        self.insert_row(row);
+        true
+    }
+
+    fn insert_row(&mut self, row: Row<T>) {
+        let state = if row.due > self.now {
+            State::Later {
+                due: row.due,
+                put_back: false,
+            }
+        } else {
+            State::Ready {
+                due: row.since.min(self.now),
+            }
+        };
+        let room = self.content_bytes_max.saturating_sub(self.content_bytes);
+        let content = row.content.filter(|(_, bytes)| *bytes <= room);
+        let head = Head {
+            no: row.no,
+            rank: row.rank,
+            since: row.since,
+            state,
+            content,
+        };
+        self.insert(row.key, head);
+    }
+
+    fn insert(&mut self, key: RecordKey, head: Head<T>) {
+        match head.state {
+            State::Ready { due } => drop(self.ready.insert((due, head.no, key))),
+            State::Later { due, .. } => drop(self.later.insert((due, head.no, key))),
+            State::Out => {}
+        }
+        self.content_bytes += head.content.as_ref().map_or(0, |(_, bytes)| *bytes);
+        self.ages.insert(head.no, head.since);
+        self.heads.insert(key, head);
+    }
+
+    fn remove(&mut self, key: RecordKey) -> Option<Head<T>> {
+        let head = self.heads.remove(&key)?;
+        match head.state {
+            State::Ready { due } => drop(self.ready.remove(&(due, head.no, key))),
+            State::Later { due, .. } => drop(self.later.remove(&(due, head.no, key))),
+            State::Out => {}
+        }
+        self.ages.remove(&head.no);
+        self.content_bytes -= head.content.as_ref().map_or(0, |(_, bytes)| *bytes);
+        Some(head)
+    }
+
+    fn promote(&mut self, now: i64) {
+        let jump = self.now.saturating_sub(now);
+        if jump > CLOCK_JUMP_US {
+            self.shift(jump);
+        }
+        self.now = now;
+        while let Some(&(due, _, key)) = self.later.first() {
+            if due > now {
+                break;
+            }
+            let Some(mut head) = self.remove(key) else {
+                break;
+            };
+            head.state = State::Ready { due };
+            self.insert(key, head);
+        }
+    }
+
+    fn shift(&mut self, jump: i64) {
+        for (_, _, key) in std::mem::take(&mut self.later) {
+            if let Some(head) = self.heads.get_mut(&key)
+                && let State::Later { due, put_back } = head.state
+            {
+                let due = due.saturating_sub(jump);
+                head.state = State::Later { due, put_back };
+                self.later.insert((due, head.no, key));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: i64) -> RecordKey {
+        RecordKey::from_i64(n)
+    }
+
+    fn row(record: i64, no: i64) -> Row<i64> {
+        Row {
+            key: key(record),
+            no,
+            rank: 0,
+            since: no,
+            due: 0,
+            content: Some((no, 10)),
+        }
+    }
+
+    fn out(queue: &mut Queue<i64>, now: i64) -> Vec<i64> {
+        match queue.take(now, 10) {
+            Taken::Out(out) => out.into_iter().map(|(_, no, _)| no).collect(),
+            Taken::Load(_) | Taken::Nothing(_) => vec![],
+        }
+    }
+
+    #[test]
+    fn one_row_of_a_record_is_out_at_a_time() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(row(1, 1));
+        queue.committed(row(1, 2));
+        queue.committed(row(2, 3));
+        assert_eq!(out(&mut queue, 100), [1, 3]);
+        assert_eq!(out(&mut queue, 100), [] as [i64; 0]);
+        queue.closed(key(1), 1, Some(row(1, 2)), 1);
+        assert_eq!(out(&mut queue, 100), [2]);
+        assert_eq!(queue.state(), (2, Some(2)));
+    }
+
+    #[test]
+    fn an_older_change_that_comes_later_goes_first_unless_the_head_is_out() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(Row {
+            rank: 5,
+            ..row(1, 1)
+        });
+        queue.committed(Row {
+            rank: 4,
+            ..row(1, 2)
+        });
+        assert_eq!(out(&mut queue, 100), [2]);
+        queue.committed(Row {
+            rank: 3,
+            ..row(1, 3)
+        });
+        assert_eq!(out(&mut queue, 100), [] as [i64; 0]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_found_by_a_scan_when_there_is_room() {
+        let mut queue = Queue::new(2, 1000, true);
+        for n in 1..=3 {
+            queue.committed(row(n, n));
+        }
+        assert_eq!(queue.scan_from(), None);
+        assert_eq!(out(&mut queue, 100), [1, 2]);
+        queue.closed(key(1), 1, None, 1);
+        assert_eq!(queue.scan_from(), Some(2));
+        queue.scanned(row(3, 3));
+        queue.scan_ended(2, 3, true);
+        assert_eq!(out(&mut queue, 100), [3]);
+        queue.closed(key(3), 3, None, 1);
+        queue.committed(row(4, 4));
+        assert_eq!(out(&mut queue, 100), [4]);
+    }
+
+    #[test]
+    fn content_beyond_the_budget_is_read_again() {
+        let mut queue = Queue::new(10, 10, true);
+        queue.committed(row(1, 1));
+        queue.committed(row(2, 2));
+        assert_eq!(out(&mut queue, 100), [1]);
+        assert_eq!(queue.take(100, 10), Taken::Load(vec![(key(2), 2)]));
+        queue.fill(key(2), 2, 2, 10);
+        assert_eq!(out(&mut queue, 100), [2]);
+    }
+
+    #[test]
+    fn what_was_put_back_waits_for_its_time_or_for_due_now() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(row(1, 1));
+        queue.committed(row(2, 2));
+        assert_eq!(out(&mut queue, 100), [1, 2]);
+        queue.back(key(1), 1, 500, false);
+        queue.back(key(2), 2, 900, true);
+        assert_eq!(queue.take(100, 10), Taken::Nothing(Some(500)));
+        queue.due_now();
+        assert_eq!(queue.take(100, 10), Taken::Load(vec![(key(2), 2)]));
+        queue.fill(key(2), 2, 2, 10);
+        assert_eq!(out(&mut queue, 100), [2]);
+        assert_eq!(queue.take(500, 10), Taken::Load(vec![(key(1), 1)]));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_delays_nobody() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(row(1, 1));
+        assert_eq!(out(&mut queue, 100_000_000), [1]);
+        queue.back(key(1), 1, 101_000_000, false);
+        assert_eq!(queue.take(50_000_000, 10), Taken::Nothing(Some(51_000_000)));
+        assert_eq!(queue.take(51_000_000, 10), Taken::Load(vec![(key(1), 1)]));
+    }
+
+    #[test]
+    fn a_rescan_neither_doubles_nor_frees_what_is_out() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(row(1, 1));
+        assert_eq!(out(&mut queue, 100), [1]);
+        queue.rescan();
+        queue.scanned(row(1, 1));
+        queue.scanned(row(2, 2));
+        queue.scan_ended(0, 2, true);
+        assert_eq!(out(&mut queue, 100), [2]);
+    }
+}

@@ -1,0 +1,79 @@
+//! What the writer does between two groups: heads, log, size and age.
+
+use super::{
+    file::Fault,
+    retention::{self, Keep},
+    scan,
+    writer::Writer,
+};
+
+impl Writer {
+    /// All of it, as far as it is due.
+    pub(super) fn look_after(&mut self) {
+        if self.checkpointer.failed() {
+            self.undo(&Fault::Disk("a checkpoint failed".to_owned()));
+        }
+        let result = self
+            .restart_log()
+            .and_then(|()| self.retain())
+            .and_then(|()| self.scan());
+        if let Err(fault) = result {
+            self.undo(&fault);
+        }
+        let metrics = &self.parts.metrics;
+        let gauge = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        metrics.wal_bytes.set(gauge(self.checkpointer.wal_bytes()));
+        metrics.used_bytes.set(gauge(self.used_bytes));
+        let window = self.dedup.window(self.parts.clock.now().as_microsecond());
+        metrics.dedup_window_seconds.set(window.as_secs_f64());
+    }
+
+    fn restart_log(&mut self) -> Result<(), Fault> {
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        if self.checkpointer.after_commit() || self.disk_full {
+            let began = self.parts.clock.monotonic();
+            let restarted = match self.checkpointer.restart(connection) {
+                Err(Fault::Full) => false,
+                other => other?,
+            };
+            let took = self.parts.clock.monotonic().saturating_sub(began);
+            let pause = &self.parts.metrics.checkpoint_pause_seconds;
+            pause.observe(took.as_secs_f64());
+            tracing::debug!(restarted, ?took, "stood still to restart the log");
+        }
+        Ok(())
+    }
+
+    fn retain(&mut self) -> Result<(), Fault> {
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        self.used_bytes = retention::used_bytes(connection)?;
+        let settings = &self.parts.settings;
+        let nearly_full = retention::nearly_full(self.used_bytes, settings.size_bytes_max);
+        let monotonic = self.parts.clock.monotonic();
+        if self.disk_full || !self.retention.due(monotonic, nearly_full) {
+            return Ok(());
+        }
+        let keep = Keep::new(settings, self.parts.clock.now(), nearly_full);
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let slice = self.retention.slice(connection, keep, monotonic);
+        let committed = slice.and_then(|()| {
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(())
+        });
+        if let Err(fault) = committed {
+            self.undo(&fault);
+        }
+        Ok(())
+    }
+
+    fn scan(&mut self) -> Result<(), Fault> {
+        if let Some(connection) = &self.connection {
+            self.scanning = scan::page(connection, &self.names, &self.parts.waiting)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The SQLite engine: all of its SQL is in this folder.
+
+mod file;
+mod names;
+mod totals;
+mod encode;
+mod accept;
+mod finish;
+mod settle;
+mod upkeep;
+mod retention;
+mod scan;
+mod checkpoint;
+mod group;
+mod chores;
+mod writer;
+mod read;
+
+pub(super) use self::{
+    read::Readers,
+    writer::{Writer, WriterParts},
+};

@@ -1,0 +1,302 @@
+//! Reading, beside the writer: a few connections, each used by one caller at a time, snapshots of one query.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{encode, file, names::Names, totals::Totals};
+use crate::{
+    event::{
+        Change, ConnectionName, Delivery, DestinationName, ModuleName, QuarantineReason, Record,
+        RecordId, RecordKey,
+    },
+    store::{
+        error::{Refusal, StoreError},
+        types::{
+            ChangeNo, Gap, Ledger, NotificationNo, Quarantined, QuarantinedKind, Seen, Snapshot,
+        },
+    },
+};
+
+/// Connections for reading.
+const READERS: usize = 2;
+
+/// The readers. Cheap to clone; clones share the connections.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Readers {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    names: Names,
+    connections: Vec<Mutex<Option<Connection>>>,
+    turn: AtomicUsize,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, names: Names) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                path,
+                names,
+                connections: (0..READERS).map(|_| Mutex::new(None)).collect(),
+                turn: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// Closes the connections; a later read opens one again.
+    pub(in crate::store) fn close(&self) {
+        for connection in &self.shared.connections {
+            *connection.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// Open changes by row; absent where the row is gone.
+    pub(in crate::store) async fn changes(
+        &self,
+        nos: Vec<i64>,
+    ) -> Result<HashMap<i64, (NotificationNo, Change)>, StoreError> {
+        self.run(move |connection, names| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {} FROM open_change AS c JOIN notification AS n ON n.no = c.notification_no WHERE c.no = ?1",
+                encode::CHANGE_COLUMNS
+            ))?;
+            let mut found = HashMap::with_capacity(nos.len());
+            for no in nos {
+                let row = statement
+                    .query_row(params![no], |row| encode::change(row, names))
+                    .optional()?;
+                if let Some((no, notification_no, change)) = row {
+                    found.insert(no, (notification_no, change));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Deliveries by row; absent where the row is gone.
+    pub(in crate::store) async fn deliveries(
+        &self,
+        nos: Vec<i64>,
+    ) -> Result<HashMap<i64, Delivery>, StoreError> {
+        self.run(move |connection, names| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {} FROM delivery WHERE no = ?1",
+                encode::DELIVERY_COLUMNS
+            ))?;
+            let mut found = HashMap::with_capacity(nos.len());
+            for no in nos {
+                let row = statement
+                    .query_row(params![no], |row| encode::delivery(row, names))
+                    .optional()?;
+                if let Some(delivery) = row {
+                    found.insert(no, delivery);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// See [`crate::store::Store::snapshots`].
+    pub(in crate::store) async fn snapshots(
+        &self,
+        records: Vec<(RecordKey, ModuleName, RecordId)>,
+    ) -> Result<HashMap<RecordKey, Snapshot>, StoreError> {
+        self.run(move |connection, _| {
+            let mut statement = connection.prepare_cached(
+                "SELECT e.seen_fields, e.seen_values, e.modified_at, e.read_at, s.server_time_max
+                 FROM snapshot AS s JOIN event AS e ON e.no = s.event_no
+                 WHERE s.key = ?1 AND e.module = ?2 AND e.record = ?3 AND e.seen_values IS NOT NULL",
+            )?;
+            let mut found = HashMap::with_capacity(records.len());
+            for (key, module, record) in records {
+                let snapshot = statement
+                    .query_row(params![key.as_i64(), module.as_str(), record.as_str()], snapshot)
+                    .optional()?;
+                if let Some(snapshot) = snapshot {
+                    found.insert(key, snapshot);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// See [`crate::store::Store::deleted_meanwhile`].
+    pub(in crate::store) async fn deleted_meanwhile(
+        &self,
+        key: RecordKey,
+        after: ChangeNo,
+    ) -> Result<bool, StoreError> {
+        self.run(move |connection, _| {
+            connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM open_change WHERE key = ?1 AND no > ?2 AND operation = 'delete')
+                     OR EXISTS (SELECT 1 FROM snapshot WHERE key = ?1 AND deleted_no > ?2)",
+                )?
+                .query_row(params![key.as_i64(), after.0], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// See [`crate::store::Store::body`].
+    pub(in crate::store) async fn body(
+        &self,
+        no: NotificationNo,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.run(move |connection, _| {
+            connection
+                .prepare_cached("SELECT body FROM notification WHERE no = ?1")?
+                .query_row(params![no.0], |row| {
+                    row.get::<_, Vec<u8>>(0).map(Bytes::from)
+                })
+                .optional()
+        })
+        .await
+    }
+
+    /// Totals and counts as of one commit.
+    pub(in crate::store) async fn ledger(&self) -> Result<Ledger, StoreError> {
+        self.run(|connection, _| {
+            let transaction = connection.unchecked_transaction()?;
+            let totals = Totals::load(&transaction)?;
+            let changes =
+                transaction.query_row("SELECT count(*) FROM open_change", [], |row| row.get(0))?;
+            let deliveries =
+                transaction.query_row("SELECT count(*) FROM delivery", [], |row| row.get(0))?;
+            Ok(totals.ledger(changes, deliveries))
+        })
+        .await
+    }
+
+    /// See [`crate::store::Store::token`].
+    pub(in crate::store) async fn token(
+        &self,
+        name: ConnectionName,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run(move |connection, _| {
+            connection
+                .prepare_cached("SELECT sealed FROM token WHERE connection = ?1")?
+                .query_row(params![name.as_str()], |row| row.get(0))
+                .optional()
+        })
+        .await
+    }
+
+    /// Gaps that are not closed, oldest first.
+    pub(in crate::store) async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
+        self.run(move |connection, _| {
+            connection
+                .prepare_cached(
+                    "SELECT no, connection, reason, from_at, until_at FROM gap WHERE closed_at IS NULL
+                     ORDER BY no LIMIT ?1",
+                )?
+                .query_map(params![limit], |row| {
+                    Ok(Gap {
+                        no: row.get(0)?,
+                        connection: row.get::<_, Option<String>>(1)?.map(ConnectionName::new),
+                        reason: row.get(2)?,
+                        from: encode::time(row, 3)?,
+                        until: encode::time(row, 4)?,
+                    })
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    /// What was set aside, newest first.
+    pub(in crate::store) async fn quarantined(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<Quarantined>, StoreError> {
+        self.run(move |connection, names| {
+            connection
+                .prepare_cached(
+                    "SELECT no, kind, id, reason, detail, at, destination FROM quarantine ORDER BY no DESC LIMIT ?1",
+                )?
+                .query_map(params![limit], |row| {
+                    let kind = QuarantinedKind::parse(row.get_ref(1)?.as_str()?);
+                    let reason = QuarantineReason::parse(row.get_ref(3)?.as_str()?);
+                    let destination: Option<i64> = row.get(6)?;
+                    Ok(Quarantined {
+                        no: row.get(0)?,
+                        kind: kind.ok_or(rusqlite::Error::InvalidQuery)?,
+                        id: encode::uuid(row, 2)?,
+                        reason: reason.ok_or(rusqlite::Error::InvalidQuery)?,
+                        detail: row.get(4)?,
+                        at: encode::time(row, 5)?,
+                        destination: destination
+                            .map(|no| names.text(no).map(DestinationName::new))
+                            .transpose()?,
+                    })
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    /// Runs a query on a blocking thread; a connection that failed is opened anew by the next query.
+    async fn run<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &Names) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::task::spawn_blocking(move || shared.query(query));
+        match task.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Refusal::Io(error.to_string()).into()),
+            Err(error) => Err(Refusal::Io(error.to_string()).into()),
+        }
+    }
+}
+
+impl Shared {
+    fn query<T>(
+        &self,
+        query: impl FnOnce(&Connection, &Names) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.connections.len();
+        let Some(place) = self.connections.get(turn) else {
+            return Err(rusqlite::Error::InvalidQuery);
+        };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match place.take() {
+            Some(connection) => connection,
+            None => file::connect_reader(&self.path)?,
+        };
+        let value = query(&connection, &self.names)?;
+        *place = Some(connection);
+        Ok(value)
+    }
+}
+
+/// From the columns `seen_fields`, `seen_values`, `modified_at`, `read_at`, `server_time_max`.
+fn snapshot(row: &rusqlite::Row<'_>) -> rusqlite::Result<Snapshot> {
+    let optional = |us: Option<i64>| us.map(encode::timestamp).transpose();
+    Ok(Snapshot {
+        seen: Seen {
+            record: Record {
+                fields: encode::from_json(0, row.get_ref(0)?.as_str()?)?,
+                values: encode::from_json(1, row.get_ref(1)?.as_str()?)?,
+            },
+            modified_at: optional(row.get(2)?)?,
+            read_at: optional(row.get(3)?)?,
+        },
+        server_time_max: encode::time(row, 4)?,
+    })
+}

@@ -1,0 +1,369 @@
+//! The one thread that writes: takes whatever waits, commits it as one group, then answers.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use clock::Clock;
+use rusqlite::Connection;
+
+use super::{
+    accept::{Effect, Transaction},
+    checkpoint::Checkpointer,
+    file::{self, Fault, Lock},
+    group::{accept_all, do_work, refuse},
+    names::Names,
+    read::Readers,
+    retention::{self, Retention},
+    scan,
+    totals::Totals,
+    upkeep::HEARTBEAT,
+};
+use crate::store::{
+    dedup::{Dedup, WINDOW_MAX},
+    error::{Refusal, StoreError},
+    mailbox::{AcceptJob, HeldGaps, Mailbox, Work, merge_gap},
+    metrics::Metrics,
+    types::Settings,
+    waiting::Waiting,
+};
+
+/// Accepts in one group at most.
+const ACCEPTS_PER_GROUP: usize = 1_024;
+/// Other work in one group goes on for so long at most.
+const WORK_SLICE: Duration = Duration::from_millis(5);
+/// And is so many calls at most.
+const WORK_PER_GROUP: usize = 64;
+/// Without work the writer looks after itself so often.
+const IDLE_WAIT: Duration = Duration::from_millis(200);
+/// After a failure the disk is tried again so often.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// Gaps that are open are lengthened so often at most.
+const GAP_WAIT: Duration = Duration::from_secs(1);
+
+/// What the writer shares with its callers.
+#[derive(Debug)]
+pub(in crate::store) struct WriterParts {
+    pub(in crate::store) settings: Settings,
+    pub(in crate::store) clock: Clock,
+    pub(in crate::store) metrics: Metrics,
+    pub(in crate::store) mailbox: Arc<Mailbox>,
+    pub(in crate::store) waiting: Arc<Waiting>,
+    pub(in crate::store) ready: Arc<AtomicBool>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::store) struct Writer {
+    pub(super) parts: WriterParts,
+    /// `None` after the disk failed, until it is opened anew.
+    pub(super) connection: Option<Connection>,
+    pub(super) names: Names,
+    pub(super) totals: Totals,
+    pub(super) dedup: Dedup,
+    pub(super) checkpointer: Checkpointer,
+    pub(super) retention: Retention,
+    pub(super) work: VecDeque<Work>,
+    pub(super) gaps: HeldGaps,
+    pub(super) gaps_at: Option<Duration>,
+    pub(super) beat_at: Option<Duration>,
+    pub(super) failed_at: Option<Duration>,
+    pub(super) disk_full: bool,
+    pub(super) used_bytes: u64,
+    pub(super) scanning: bool,
+    _lock: Lock,
+}
+
+impl Writer {
+    /// Opens the file and reads what memory needs to know.
+    pub(in crate::store) fn open(parts: WriterParts) -> Result<(Self, Readers), StoreError> {
+        let path = parts.settings.path.clone();
+        let lock = file::lock(&path)?;
+        let connection = file::open(&path)?;
+        let checkpointer =
+            Checkpointer::start(path.clone()).map_err(|error| StoreError::Unusable {
+                detail: format!("cannot start the checkpoint thread: {error}"),
+            })?;
+        let names = Names::default();
+        let readers = Readers::new(path, names.clone());
+        let mut this = Self {
+            parts,
+            connection: None,
+            names,
+            totals: Totals::default(),
+            dedup: Dedup::default(),
+            checkpointer,
+            retention: Retention::new(),
+            work: VecDeque::new(),
+            gaps: HeldGaps::new(),
+            gaps_at: None,
+            beat_at: None,
+            failed_at: None,
+            disk_full: false,
+            used_bytes: 0,
+            scanning: true,
+            _lock: lock,
+        };
+        this.load(connection).map_err(|fault| unusable(&fault))?;
+        this.write(|transaction| {
+            transaction.open_downtime_gap()?;
+            transaction.beat();
+            Ok(())
+        })
+        .map_err(|fault| unusable(&fault))?;
+        this.tell_ready();
+        Ok((this, readers))
+    }
+
+    /// Works until the mailbox is closed and empty.
+    pub(in crate::store) fn run(mut self) {
+        while self.round() {}
+        if let Some(connection) = self.connection.take() {
+            let checkpoint =
+                || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            if let Err(error) = checkpoint() {
+                tracing::warn!(%error, "the last checkpoint failed; the next start makes it up");
+            }
+        }
+        self.checkpointer.stop();
+        self.parts.ready.store(false, Ordering::Release);
+        self.parts.waiting.close();
+    }
+
+    fn round(&mut self) -> bool {
+        let busy = self.scanning || !self.work.is_empty();
+        let wait = if busy { Duration::ZERO } else { IDLE_WAIT };
+        let batch = self.parts.mailbox.take(wait, ACCEPTS_PER_GROUP);
+        self.work.extend(batch.work);
+        for (gap, span) in batch.gaps {
+            merge_gap(&mut self.gaps, gap, span);
+        }
+        if self.connection.is_none() && !self.reopen() {
+            let refusal = Refusal::Io("it is not open again yet".to_owned());
+            refuse(batch.accepts, &refusal);
+            self.work.drain(..).for_each(|it| it.refuse(&refusal));
+        } else {
+            self.group(batch.accepts);
+            self.look_after();
+        }
+        self.tell_ready();
+        !batch.closed || !self.work.is_empty()
+    }
+
+    /// One transaction, then the answers.
+    fn group(&mut self, accepts: Vec<AcceptJob>) {
+        let refusal = self.refusal();
+        let accepts = if let Some(refusal) = &refusal {
+            refuse(accepts, refusal);
+            vec![]
+        } else {
+            accepts
+        };
+        let began = self.parts.clock.monotonic();
+        let chores = self.chores_due(began);
+        if accepts.is_empty() && self.work.is_empty() && !chores {
+            return;
+        }
+        let mut answers = Vec::with_capacity(accepts.len() + self.work.len());
+        let mut work = std::mem::take(&mut self.work);
+        let waiting = Arc::clone(&self.parts.waiting);
+        let clock = self.parts.clock.clone();
+        let gaps = std::mem::take(&mut self.gaps);
+        let result = self.write(|transaction| {
+            if chores {
+                transaction.write_gaps(&gaps)?;
+                transaction.beat();
+            }
+            accept_all(transaction, accepts, &mut answers)?;
+            let until = clock.monotonic() + WORK_SLICE;
+            for _ in 0..WORK_PER_GROUP {
+                let Some(next) = work.pop_front() else {
+                    break;
+                };
+                do_work(transaction, next, &waiting, &mut answers)?;
+                if clock.monotonic() >= until {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        self.work = work;
+        if result.is_err() || !chores {
+            self.gaps = gaps;
+        } else {
+            self.gaps_at = Some(began);
+            self.beat_at = Some(began);
+        }
+        let metrics = &self.parts.metrics;
+        let took = self.parts.clock.monotonic().saturating_sub(began);
+        metrics.commit_seconds.observe(took.as_secs_f64());
+        metrics
+            .group_jobs
+            .observe(f64::from(u32::try_from(answers.len()).unwrap_or(u32::MAX)));
+        let refusal = result.as_ref().err().map(Refusal::from);
+        for pending in answers {
+            if let Some(more) = pending.answer(refusal.as_ref()) {
+                self.work.push_back(more);
+            }
+        }
+    }
+
+    /// Runs `f` in a transaction; all of it is committed, fsynced and known to memory, or nothing of it.
+    fn write(
+        &mut self,
+        f: impl FnOnce(&mut Transaction<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let Some(connection) = &self.connection else {
+            return Err(Fault::Disk("it is not open".to_owned()));
+        };
+        let before = self.totals;
+        let mut effects: Vec<Effect> = vec![];
+        let run = || -> Result<(), Fault> {
+            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            f(&mut Transaction {
+                connection,
+                names: &self.names,
+                totals: &mut self.totals,
+                dedup: &mut self.dedup,
+                effects: &mut effects,
+                now: self.parts.clock.now(),
+            })?;
+            self.totals.write(before, connection)?;
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(())
+        };
+        match run() {
+            Ok(()) => {
+                scan::apply(&self.parts.waiting, effects);
+                self.disk_full = false;
+                self.failed_at = None;
+                Ok(())
+            }
+            Err(fault) => {
+                self.totals = before;
+                self.undo(&fault);
+                Err(fault)
+            }
+        }
+    }
+
+    /// After a failure: nothing of the transaction stays, in the file or in memory.
+    pub(super) fn undo(&mut self, fault: &Fault) {
+        self.failed_at = Some(self.parts.clock.monotonic());
+        let undone = match (&self.connection, fault) {
+            (Some(connection), Fault::Full) => {
+                let rolled_back =
+                    connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
+                rolled_back && self.names.load(connection).is_ok()
+            }
+            (_, _) => false,
+        };
+        if undone {
+            if !self.disk_full {
+                tracing::error!("the disk is full: nothing is accepted until there is room");
+            }
+            self.disk_full = true;
+        } else {
+            tracing::error!(?fault, "the disk failed: the store is opened anew");
+            self.connection = None;
+        }
+    }
+
+    /// Whether the disk works again: what the log holds must reach the file before anything is accepted.
+    fn reopen(&mut self) -> bool {
+        let now = self.parts.clock.monotonic();
+        if self
+            .failed_at
+            .is_some_and(|it| now.saturating_sub(it) < RETRY_WAIT)
+        {
+            return false;
+        }
+        self.failed_at = Some(now);
+        let opened = file::reopen(&self.parts.settings.path).and_then(|it| self.load(it));
+        match opened {
+            Ok(()) => {
+                tracing::info!("the store is open again");
+                true
+            }
+            Err(fault) => {
+                tracing::warn!(?fault, "the store cannot be opened yet");
+                self.connection = None;
+                false
+            }
+        }
+    }
+
+    /// Reads what memory needs to know of a file just opened.
+    fn load(&mut self, mut connection: Connection) -> Result<(), Fault> {
+        self.names.load(&connection)?;
+        self.totals = Totals::load(&connection)?;
+        self.parts
+            .waiting
+            .inbox()
+            .raise_sequences(self.totals.sequence);
+        self.dedup = load_dedup(&connection, self.parts.clock.now().as_microsecond())?;
+        scan::restart(&connection, &self.names, &self.parts.waiting)?;
+        self.used_bytes = retention::used_bytes(&connection)?;
+        self.checkpointer.watch(&mut connection)?;
+        self.connection = Some(connection);
+        self.scanning = true;
+        Ok(())
+    }
+
+    /// Why nothing can be accepted. While the disk is full, now and then a group is let through to see.
+    fn refusal(&self) -> Option<Refusal> {
+        if self.used_bytes >= self.parts.settings.size_bytes_max {
+            return Some(Refusal::StoreFull);
+        }
+        (self.disk_full && !self.retry_due()).then_some(Refusal::DiskFull)
+    }
+
+    fn retry_due(&self) -> bool {
+        let now = self.parts.clock.monotonic();
+        self.failed_at
+            .is_none_or(|it| now.saturating_sub(it) >= RETRY_WAIT)
+    }
+
+    fn chores_due(&self, now: Duration) -> bool {
+        let since = |at: Option<Duration>, wait| at.is_none_or(|it| now.saturating_sub(it) >= wait);
+        let gaps = !self.gaps.is_empty() && since(self.gaps_at, GAP_WAIT);
+        gaps || since(self.beat_at, HEARTBEAT) || (self.disk_full && self.retry_due())
+    }
+
+    fn tell_ready(&self) {
+        let full = self.used_bytes >= self.parts.settings.size_bytes_max;
+        let ready = self.connection.is_some() && !self.disk_full && !full;
+        self.parts.ready.store(ready, Ordering::Release);
+    }
+}
+
+/// Hashes of the longest window, oldest first.
+fn load_dedup(connection: &Connection, now: i64) -> Result<Dedup, Fault> {
+    let window = i64::try_from(WINDOW_MAX.as_micros()).unwrap_or(i64::MAX);
+    let mut dedup = Dedup::default();
+    let mut statement = connection.prepare(
+        "SELECT notification_no, received_at, hash FROM repeat ORDER BY notification_no",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let at: i64 = row.get(1)?;
+        if at >= now.saturating_sub(window) {
+            dedup.insert(&row.get(2)?, row.get(0)?, at);
+        }
+    }
+    Ok(dedup)
+}
+
+fn unusable(fault: &Fault) -> StoreError {
+    StoreError::Unusable {
+        detail: match fault {
+            Fault::Full => "the disk is full".to_owned(),
+            Fault::Disk(detail) => detail.clone(),
+        },
+    }
+}
