@@ -354,6 +354,12 @@ async fn a_repeat_within_its_window_is_answered_with_the_first_id() {
         .collect();
     assert_eq!(first.len(), 1);
     assert!(answers.iter().all(|it| matches!(it.as_ref().unwrap(), Accepted::New(id) | Accepted::Duplicate(id) if *id == first[0])));
+    store.close().await;
+    store = open(settings(folder.path()), &clock).await.unwrap();
+    assert_eq!(
+        store.accept(send(1)).await.unwrap(),
+        Accepted::Duplicate(first[0])
+    );
     // A prefix that two hashes share is no repeat.
     let mut other = send(1);
     other.dedup.as_mut().unwrap().hash[31] = 0;
@@ -361,13 +367,6 @@ async fn a_repeat_within_its_window_is_answered_with_the_first_id() {
         store.accept(other).await.unwrap(),
         Accepted::New(_)
     ));
-
-    store.close().await;
-    store = open(settings(folder.path()), &clock).await.unwrap();
-    assert_eq!(
-        store.accept(send(1)).await.unwrap(),
-        Accepted::Duplicate(first[0])
-    );
     hand.advance(DAY + Duration::from_secs(1));
     assert!(matches!(
         store.accept(send(1)).await.unwrap(),
@@ -621,4 +620,200 @@ async fn a_token_is_given_back_as_put() {
     store.put_token(&acme, vec![1]).await.unwrap();
     store.put_token(&acme, vec![2, 3]).await.unwrap();
     assert_eq!(store.token(&acme).await.unwrap(), Some(vec![2, 3]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_with_a_long_backlog_blocks_no_other() {
+    const POISON: usize = 100_000;
+    const PER_CALL: usize = 2_000;
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let mut store = open(settings(folder.path()), &clock).await.unwrap();
+    for _ in 0..POISON / PER_CALL {
+        let mut sent = accept(&clock, &[]);
+        let now = sent.received_at;
+        let changes = (0..PER_CALL).map(|index| Change {
+            values: None,
+            ..change(sent.id, index, "poison", now)
+        });
+        sent.content = Content::Changes(changes.collect());
+        store.accept(sent).await.unwrap();
+    }
+    let poison = quick(store.claim(1)).await.remove(0);
+    assert_eq!(poison.change.record, Some(RecordId::new("poison")));
+    for restart in [false, true] {
+        if restart {
+            store.close().await;
+            store = open(settings(folder.path()), &clock).await.unwrap();
+            assert_eq!(quick(store.claim(1)).await[0].no, poison.no);
+        }
+        store.accept(accept(&clock, &["other"])).await.unwrap();
+        let other = quick(store.claim(10)).await;
+        assert_eq!(other.len(), 1);
+        assert_eq!(other[0].change.record, Some(RecordId::new("other")));
+        store
+            .finish(vec![finish(other[0].clone(), &["erp"])])
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.inbox().depth, u64::try_from(POISON).unwrap());
+    // The same in a destination's queue: the poison's head is out, another's is due.
+    let mut next = Some(poison);
+    for _ in 0..2_000 {
+        store
+            .finish(vec![finish(next.take().unwrap(), &["erp"])])
+            .await
+            .unwrap();
+        next = Some(quick(store.claim(1)).await.remove(0));
+    }
+    let due = quick(store.due(&erp(), 10)).await;
+    let records: Vec<_> = due
+        .iter()
+        .map(|it| it.planned.message.attributes.subject.clone().unwrap())
+        .collect();
+    assert_eq!(records, ["other", "poison"]);
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_store_refuses_and_recovers_when_finished_rows_have_gone() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let small = Settings {
+        size_bytes_max: 2 << 20,
+        ..settings(folder.path())
+    };
+    let store = open(small, &clock).await.unwrap();
+    let big = |n: usize| {
+        let name = n.to_string();
+        Accept {
+            body: vec![b'x'; 100_000].into(),
+            ..accept(&clock, &[&name])
+        }
+    };
+    let mut accepted = 0;
+    let refused = loop {
+        match store.accept(big(accepted)).await {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(
+            refused,
+            StoreError::Unavailable {
+                reason: "store_full",
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    assert!(!store.ready());
+    // Unfinished rows are all there; once they are finished, they go.
+    let claims = quick(store.claim(1000)).await;
+    assert_eq!(claims.len(), accepted);
+    store
+        .finish(claims.into_iter().map(|it| finish(it, &[])).collect())
+        .await
+        .unwrap();
+    wait_until(|| store.ready()).await;
+    store.accept(big(0)).await.unwrap();
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    let gaps = store.gaps(10).await.unwrap();
+    assert!(
+        gaps.iter()
+            .any(|it| it.reason == "store_full" && it.connection.is_some()),
+        "{gaps:?}"
+    );
+}
+
+/// Needs a small filesystem of its own; where none can be mounted, says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_loses_nothing_and_recovers() {
+    let Some(disk) = SmallDisk::mount() else {
+        panic!("a small disk cannot be mounted here: run the tests as root");
+    };
+    let clock = Clock::real();
+    let store = open(settings(disk.path()), &clock).await.unwrap();
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![b'x'; 2 << 20]).unwrap();
+    let mut accepted = vec![];
+    let mut refused = 0;
+    while refused < 3 {
+        let sent = Accept {
+            body: vec![b'x'; 50_000].into(),
+            ..accept(&clock, &["1"])
+        };
+        match store.accept(sent.clone()).await {
+            Ok(_) => accepted.push(sent.id),
+            Err(StoreError::Unavailable { reason, .. }) => {
+                assert!(["disk_full", "io"].contains(&reason), "{reason}");
+                refused += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(!accepted.is_empty());
+    assert!(!store.ready());
+    std::fs::remove_file(&filler).unwrap();
+    wait_until(|| store.ready()).await;
+    let sent = accept(&clock, &["1"]);
+    store.accept(sent.clone()).await.unwrap();
+    accepted.push(sent.id);
+    let mut claimed = vec![];
+    while claimed.len() < accepted.len() {
+        let claim = quick(store.claim(1)).await.remove(0);
+        claimed.push(claim.change.notification);
+        store.finish(vec![finish(claim, &[])]).await.unwrap();
+    }
+    assert_eq!(claimed, accepted);
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!(
+        ledger.notifications.accepted,
+        u64::try_from(accepted.len()).unwrap()
+    );
+    store.close().await;
+}
+
+/// A filesystem of 4 MiB, gone at the end.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "none"])
+            .arg(folder.path())
+            .status()
+            .ok()?;
+        mounted.success().then_some(Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(
+            std::process::Command::new("umount")
+                .arg("-l")
+                .arg(self.path())
+                .status(),
+        );
+    }
+}
+
+async fn wait_until(condition: impl Fn() -> bool) {
+    let clock = Clock::real();
+    quick(async {
+        while !condition() {
+            clock.sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
