@@ -1,4 +1,4 @@
-//! Reading records: from a stand-in that speaks the contract's literal JSON.
+//! Reading records: from a stand-in that speaks the contract's literal JSON, and from the simulator.
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +13,7 @@ use prometheus::Registry;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 use zoho_crm::MemoryTokenStore;
+use zoho_sim::{Edition, Fault, Kind, On, Sim, What};
 use zohook::{
     enrich::{Connection, EnrichError, Enricher, Fields, Metrics, ReadAnswer, ReadRequest},
     event::{ConnectionName, ModuleName, QuarantineReason, RecordId},
@@ -106,8 +107,6 @@ impl Bench {
         clock: &Clock,
         answer: impl Fn(&Asked, usize) -> ResponseTemplate + Send + Sync + 'static,
     ) -> Self {
-        // Only the first test of the process installs it.
-        drop(rustls::crypto::ring::default_provider().install_default());
         let server = MockServer::start().await;
         let asked = Arc::new(Mutex::new(vec![]));
         let log = Arc::clone(&asked);
@@ -126,25 +125,9 @@ impl Bench {
             })
             .mount(&server)
             .await;
-        let url: url::Url = server.uri().parse().unwrap();
-        let connection = Connection {
-            name: ConnectionName::new("acme"),
-            api_url: url.clone(),
-            accounts_url: url,
-            client_id: "1000.SIM".into(),
-            client_secret: vec!["sim".into()],
-            refresh_token: vec!["1000.sim.refresh".into()],
-            credits_daily: None,
-            credits_reserve_percent: 20,
-            concurrency: 10,
-            timeout: Duration::from_secs(30),
-        };
-        let registry = Registry::new();
-        let metrics = Metrics::register(&registry).unwrap();
-        let store = Arc::new(MemoryTokenStore::default());
-        let enricher = Enricher::new(vec![(connection, store)], clock, &metrics).unwrap();
+        let (enricher, registry) = enricher(&server.uri(), clock);
         Self {
-            enricher: Arc::new(enricher),
+            enricher,
             asked,
             registry,
             _server: server,
@@ -175,6 +158,30 @@ impl Bench {
     }
 }
 
+/// An enricher of one connection, `acme`, to whoever listens at `url`.
+fn enricher(url: &str, clock: &Clock) -> (Arc<Enricher>, Registry) {
+    // Only the first test of the process installs it.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let url: url::Url = url.parse().unwrap();
+    let connection = Connection {
+        name: ConnectionName::new("acme"),
+        api_url: url.clone(),
+        accounts_url: url,
+        client_id: Sim::CLIENT_ID.into(),
+        client_secret: vec![Sim::CLIENT_SECRET.into()],
+        refresh_token: vec![Sim::REFRESH_TOKEN.into()],
+        credits_daily: None,
+        credits_reserve_percent: 20,
+        concurrency: 10,
+        timeout: Duration::from_secs(30),
+    };
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let store = Arc::new(MemoryTokenStore::default());
+    let enricher = Enricher::new(vec![(connection, store)], clock, &metrics).unwrap();
+    (Arc::new(enricher), registry)
+}
+
 fn only(fields: &[&str]) -> Fields {
     Fields::Only(fields.iter().map(ToString::to_string).collect())
 }
@@ -197,6 +204,7 @@ fn requests(ids: impl IntoIterator<Item = usize>) -> Vec<ReadRequest> {
         .collect()
 }
 
+#[expect(clippy::panic, reason = "a failing helper should fail the test")]
 fn values(answer: &Result<ReadAnswer, EnrichError>) -> Value {
     match answer {
         Ok(ReadAnswer::Found { record, .. }) => serde_json::to_value(&record.values).unwrap(),
@@ -204,6 +212,7 @@ fn values(answer: &Result<ReadAnswer, EnrichError>) -> Value {
     }
 }
 
+#[expect(clippy::panic, reason = "a failing helper should fail the test")]
 fn refused(answer: &Result<ReadAnswer, EnrichError>) -> QuarantineReason {
     match answer {
         Err(EnrichError::Refuse { reason, .. }) => *reason,
@@ -367,7 +376,7 @@ async fn all_fields_are_read_in_groups_of_49_and_settle_first() {
     }
 }
 
-/// Groups whose Modified_Time differs in the first `torn` rounds.
+/// Groups whose `Modified_Time` differs in the first `torn` rounds.
 fn torn_rounds(torn: usize) -> impl Fn(&Asked, usize) -> ResponseTemplate + Send + Sync + 'static {
     move |call, before| {
         if call.path == "settings/fields" {
@@ -535,7 +544,7 @@ async fn failures_are_told_apart_by_what_the_pipeline_does_next() {
         (error(404, "INVALID_URL_PATTERN", &none), "refuse", 1),
         (error(503, "SERVICE_UNAVAILABLE", &none), "retry", 5),
         (error(429, "TOO_MANY_REQUESTS", &none), "retry", 5),
-        (error(401, "INVALID_TOKEN", &none), "retry", 1),
+        (error(401, "INVALID_TOKEN", &none), "retry", 2),
     ];
     for (answer, expected, calls) in cases {
         let (clock, hand) = simulated();
@@ -684,5 +693,130 @@ async fn closing_tells_waiting_readers_to_try_again() {
             matches!(answer, Err(EnrichError::Retry { .. })),
             "{answer:?}"
         );
+    }
+}
+
+async fn simulator(latency: Duration) -> (Sim, Arc<Enricher>) {
+    let settings = zoho_sim::Settings {
+        edition: Edition::Standard,
+        latency,
+        ..zoho_sim::Settings::on_loopback()
+    };
+    let sim = Sim::start(settings).await.unwrap();
+    let (enricher, _registry) = enricher(&sim.base_url(), &Clock::real());
+    (sim, enricher)
+}
+
+fn of_lead(id: &str, fields: Fields) -> ReadRequest {
+    ReadRequest {
+        record: RecordId::new(id),
+        ..request("Leads", 0, fields)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_reads_within_five_seconds_take_at_most_110_calls() {
+    const READS: usize = 10_000;
+    const TICK: Duration = Duration::from_millis(10);
+    let (sim, enricher) = simulator(Duration::from_millis(200)).await;
+    let rows = (0..READS).map(|it| json!({"Last_Name": format!("Lead {it}")}));
+    let ids = sim.insert_many("Leads", rows.collect()).unwrap();
+
+    let clock = Clock::real();
+    let started = clock.monotonic();
+    let mut reads = vec![];
+    for (tick, chunk) in (1..).zip(ids.chunks(READS / 500)) {
+        for id in chunk {
+            let (enricher, request) = (Arc::clone(&enricher), of_lead(id, only(&["Last_Name"])));
+            reads.push(tokio::spawn(async move { enricher.read(request).await }));
+        }
+        let next = started + TICK * tick;
+        clock.sleep(next.saturating_sub(clock.monotonic())).await;
+    }
+    for (number, read) in reads.into_iter().enumerate() {
+        let answer = read.await.unwrap();
+        assert_eq!(values(&answer)["Last_Name"], format!("Lead {number}"));
+    }
+    let counters = sim.counters();
+    assert!(counters.calls(Kind::ReadIds) <= 110, "{counters:?}");
+    assert_eq!(counters.reads(), counters.calls(Kind::ReadIds));
+    assert_eq!(counters.ids_asked, 10_000);
+    assert!(counters.concurrent_max <= 10, "{counters:?}");
+    assert_eq!(counters.refused_for_concurrency, 0);
+    assert_eq!(counters.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn reads_one_by_one_stay_within_the_concurrency() {
+    let (sim, enricher) = simulator(Duration::from_millis(20)).await;
+    let rows = vec![json!({"Last_Name": "Doe"}); 200];
+    let ids = sim.insert_many("Leads", rows).unwrap();
+    let full = |id: &String| ReadRequest {
+        full: true,
+        ..of_lead(id, Fields::All)
+    };
+    let answers = join_all(ids.iter().map(|id| enricher.read(full(id)))).await;
+    assert!(answers.iter().all(|it| values(it)["Last_Name"] == "Doe"));
+    let counters = sim.counters();
+    assert_eq!(counters.calls(Kind::ReadOne), 200);
+    assert_eq!(counters.concurrent_max, 10);
+    assert_eq!(counters.refused_for_concurrency, 0);
+}
+
+#[tokio::test]
+async fn every_way_of_reading_gives_a_record_the_same_shape() {
+    let (sim, enricher) = simulator(Duration::ZERO).await;
+    let lead = json!({"Last_Name": "Doe", "Company": "Acme", "Email": "doe@example.com", "Annual_Revenue": 12.5});
+    let id = sim.insert("Leads", lead).unwrap();
+    let listed = values(&enricher.read(of_lead(&id, Fields::All)).await);
+    let full = ReadRequest {
+        full: true,
+        ..of_lead(&id, Fields::All)
+    };
+    let alone = values(&enricher.read(full).await);
+    let names: Vec<&str> = listed
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let named = values(&enricher.read(of_lead(&id, only(&names))).await);
+    assert_eq!(listed, named);
+    for (name, value) in listed.as_object().unwrap() {
+        assert_eq!(alone[name], *value, "{name}");
+    }
+    assert_eq!(listed["Company"], "Acme");
+}
+
+#[tokio::test]
+async fn a_deleted_record_is_missing_and_a_hidden_one_is_found_alone() {
+    let (sim, enricher) = simulator(Duration::ZERO).await;
+    let id = sim.insert("Leads", json!({"Last_Name": "Doe"})).unwrap();
+    let hidden = Fault {
+        on: On::ReadIds,
+        what: What::Missing(vec![id.clone()]),
+        times: None,
+        chance: 1.0,
+    };
+    assert!(sim.faults().add(hidden));
+    let found = enricher.read(of_lead(&id, only(&["Last_Name"]))).await;
+    assert_eq!(values(&found)["Last_Name"], "Doe");
+    sim.delete("Leads", &[&id]).unwrap();
+    let gone = enricher.read(of_lead(&id, only(&["Last_Name"]))).await;
+    assert_eq!(gone.unwrap(), ReadAnswer::Missing);
+}
+
+#[tokio::test]
+async fn tokens_that_expire_under_load_cost_no_read() {
+    let (sim, enricher) = simulator(Duration::from_millis(5)).await;
+    let rows = vec![json!({"Last_Name": "Doe"}); 1000];
+    let ids = sim.insert_many("Leads", rows).unwrap();
+    for round in 1..=3 {
+        let reads = ids
+            .iter()
+            .map(|id| enricher.read(of_lead(id, only(&["Last_Name"]))));
+        assert!(join_all(reads).await.iter().all(Result::is_ok));
+        assert_eq!(sim.counters().token_requests(), round);
+        sim.expire_access_tokens();
     }
 }

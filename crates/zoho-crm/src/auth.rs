@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,8 +25,8 @@ use crate::{
 /// A token is replaced so long before it expires.
 const REFRESH_EARLY: Duration = Duration::from_mins(5);
 
-/// A token rejected so soon after it was granted means that the next would be rejected too.
-const FRESH: Duration = Duration::from_mins(1);
+/// So many tokens in a row that the API never took mean that the next would be rejected too.
+const UNPROVEN_MAX: u32 = 2;
 
 /// No stored token is believed to live longer, whatever the wall clock did.
 const STORED_LIFETIME_MAX: Duration = Duration::from_hours(1);
@@ -41,8 +44,8 @@ pub(crate) struct AccessToken {
     pub(crate) api_url: Url,
     refresh_at: Duration,
     expires_at: Duration,
-    /// `None` when it was loaded.
-    granted_at: Option<Duration>,
+    /// The API took it at least once.
+    proven: AtomicBool,
 }
 
 type Flight = Shared<BoxFuture<'static, Result<Arc<AccessToken>, Error>>>;
@@ -59,6 +62,8 @@ struct State {
     /// The refresh under way. Whoever waits for it drives it, so it belongs to nobody and ends with its last waiter.
     flight: Option<Flight>,
     loaded: bool,
+    /// Tokens rejected since the API last took one.
+    unproven: u32,
 }
 
 struct Renewer {
@@ -107,23 +112,32 @@ impl Auth {
         result.or_else(|error| self.alive(&state).ok_or(error))
     }
 
-    /// The API said that this token is no good: no later call uses it.
+    /// The API took this token.
+    pub(crate) fn accept(&self, token: &AccessToken) {
+        if !token.proven.swap(true, Ordering::Relaxed) {
+            lock(&self.state).unproven = 0;
+        }
+    }
+
+    /// The API said that this token is no good: no later call uses it. A token that was good once has expired or been
+    /// revoked, so it is replaced; one that never was is replaced once.
     pub(crate) fn reject(&self, token: &Arc<AccessToken>, code: Code) {
         let mut state = lock(&self.state);
-        if state
-            .current
-            .as_ref()
-            .is_some_and(|it| Arc::ptr_eq(it, token))
-        {
-            state.current = None;
-            let now = self.renewer.clock.monotonic();
-            if token.granted_at.is_some_and(|it| now < it + FRESH) {
-                tracing::error!(
-                    error.code = code.as_str(),
-                    "zoho rejects a token it has just granted: wrong data centre, or the user may not use the api"
-                );
-                self.renewer.granter.refuse(code);
-            }
+        let is_current = |it: &Arc<AccessToken>| Arc::ptr_eq(it, token);
+        if !state.current.as_ref().is_some_and(is_current) {
+            return;
+        }
+        state.current = None;
+        if token.proven.load(Ordering::Relaxed) {
+            return;
+        }
+        state.unproven = state.unproven.saturating_add(1);
+        if state.unproven >= UNPROVEN_MAX {
+            tracing::error!(
+                error.code = code.as_str(),
+                "zoho rejects every token it grants: wrong data centre, or the user may not use the api"
+            );
+            self.renewer.granter.refuse(code);
         }
     }
 
@@ -202,7 +216,7 @@ impl Renewer {
             api_url: self.data_center.api_base(granted.api_domain.as_deref()),
             refresh_at: expires_at.saturating_sub(REFRESH_EARLY.min(granted.lifetime / 2)),
             expires_at,
-            granted_at: Some(self.clock.monotonic()),
+            proven: AtomicBool::new(false),
         }))
     }
 
@@ -216,7 +230,7 @@ impl Renewer {
             api_url: self.data_center.api_base(token.api_domain.as_deref()),
             refresh_at: now + refresh_in,
             expires_at: now + left,
-            granted_at: None,
+            proven: AtomicBool::new(false),
         })
     }
 }

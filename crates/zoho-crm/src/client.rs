@@ -206,8 +206,10 @@ impl Client {
             inner.credits.learn(remaining, now);
         }
         let result = exchanged.and_then(|raw| self.judge(raw));
-        if let Err(Error::Unauthorized { code, .. }) = &result {
-            inner.auth.reject(&token, code.clone());
+        match &result {
+            Err(Error::Unauthorized { code, .. }) => inner.auth.reject(&token, code.clone()),
+            Err(Error::Unreachable { .. }) => {}
+            Ok(_) | Err(_) => inner.auth.accept(&token),
         }
         inner.observe.event(&Event::Call {
             call,

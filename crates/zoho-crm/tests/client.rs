@@ -80,7 +80,7 @@ async fn a_token_rejected_under_200_concurrent_calls_gives_one_refresh() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_that_is_rejected_is_not_replaced_again_and_again() {
+async fn a_token_that_never_worked_is_replaced_once_and_not_again() {
     let zoho = Zoho::start(|n, _| granted(n), |_, _| error(401, "INVALID_TOKEN")).await;
     let (client, hand) = zoho.client();
     for _ in 0..5 {
@@ -88,10 +88,12 @@ async fn a_fresh_token_that_is_rejected_is_not_replaced_again_and_again() {
         assert!(matches!(failed, Error::Unauthorized { .. }), "{failed}");
         assert!(failed.retry_after().unwrap() > Duration::from_mins(1));
     }
-    assert_eq!((zoho.tokens(), zoho.calls()), (1, 1));
+    assert_eq!((zoho.tokens(), zoho.calls()), (2, 2));
     hand.advance(Duration::from_mins(16));
     client.records(&QUERY).await.unwrap_err();
-    assert_eq!(zoho.tokens(), 2, "looked again once");
+    assert_eq!(zoho.tokens(), 3, "looked again once");
+    client.records(&QUERY).await.unwrap_err();
+    assert_eq!(zoho.tokens(), 3);
 }
 
 #[tokio::test]
