@@ -780,8 +780,8 @@ async fn every_way_of_reading_gives_a_record_the_same_shape() {
         .keys()
         .map(String::as_str)
         .collect();
-    let named = values(&enricher.read(of_lead(&id, only(&names))).await);
-    assert_eq!(listed, named);
+    let asked_for = values(&enricher.read(of_lead(&id, only(&names))).await);
+    assert_eq!(listed, asked_for);
     for (name, value) in listed.as_object().unwrap() {
         assert_eq!(alone[name], *value, "{name}");
     }
