@@ -183,13 +183,14 @@ impl PullState {
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         let mut sweeps = 0;
         while !cancel.is_cancelled() {
-            self.end_leases(self.clock.monotonic());
             if sweeps % EXPIRE_EVERY == 0 {
                 for (name, settings) in self.all() {
                     self.expire(&name, settings.keep).await;
                 }
             }
             sweeps = (sweeps + 1) % EXPIRE_EVERY;
+            // Right before the sleep: time that passes from here on wakes us.
+            self.end_leases(self.clock.monotonic());
             tokio::select! {
                 () = self.clock.sleep(SWEEP) => {}
                 () = cancel.cancelled() => {}

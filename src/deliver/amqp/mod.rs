@@ -7,7 +7,11 @@ mod publisher;
 mod topology;
 mod unroutable;
 
-use std::{fmt, sync::Mutex, time::Duration};
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use clock::Clock;
 use lapin::types::ShortString;
@@ -145,7 +149,8 @@ impl Amqp {
                 return all(window.len(), &down(problem));
             }
         };
-        let mut results = vec![Ok(()); window.len()];
+        // Only a confirm makes it a success.
+        let mut results = all(window.len(), &failed("not settled"));
         let prepared = prepare(window, lane.frame_bytes_max, &mut results);
         let published =
             publisher::publish(&lane.channel, &self.exchange, &prepared, self.timeout).await;
@@ -164,7 +169,7 @@ impl Amqp {
                 };
                 self.tell(Ask::Lost { lane, hung });
                 for it in &prepared {
-                    put(&mut results, it.index, down(problem.as_str()));
+                    put(&mut results, it.index, Err(down(problem.as_str())));
                 }
             }
         }
@@ -216,19 +221,22 @@ impl Amqp {
         verdicts: &[Verdict],
         results: &mut [Result<(), DeliverError>],
     ) {
-        let Ok(mut streaks) = self.streaks.lock() else {
-            return;
-        };
+        let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut returned = 0;
         for (it, verdict) in prepared.iter().zip(verdicts) {
             let key = it.routing_key.as_str();
             match verdict {
-                Verdict::Confirmed => streaks.routed(key),
+                Verdict::Confirmed => {
+                    streaks.routed(key);
+                    put(results, it.index, Ok(()));
+                }
                 Verdict::Refused => {
                     put(
                         results,
                         it.index,
-                        failed("the broker refused the message (nack): is a queue full?"),
+                        Err(failed(
+                            "the broker refused the message (nack): is a queue full?",
+                        )),
                     );
                 }
                 Verdict::Returned => {
@@ -246,7 +254,7 @@ impl Amqp {
                             attempts_max: None,
                         }
                     };
-                    put(results, it.index, error);
+                    put(results, it.index, Err(error));
                 }
             }
         }
@@ -272,14 +280,14 @@ fn prepare<'a>(
                 routing_key,
                 properties,
             }),
-            Err(error) => put(results, index, error),
+            Err(error) => put(results, index, Err(error)),
         }
     }
     prepared
 }
 
-fn put(results: &mut [Result<(), DeliverError>], index: usize, error: DeliverError) {
+fn put(results: &mut [Result<(), DeliverError>], index: usize, outcome: Result<(), DeliverError>) {
     if let Some(result) = results.get_mut(index) {
-        *result = Err(error);
+        *result = outcome;
     }
 }
