@@ -21,15 +21,6 @@ fn routes_in_values(values: &str) -> String {
 }
 
 #[test]
-fn the_shipped_routes_load_with_an_empty_environment() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("routes.yaml");
-
-    let loaded = config::load(&file, &|_| None);
-
-    assert!(loaded.is_ok(), "{loaded:?}");
-}
-
-#[test]
 fn the_charts_example_routes_load() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = routes_in_values(&fs::read_to_string(root.join("helm/ci/least.yaml")).unwrap());
