@@ -12,6 +12,7 @@ mod deliver_amqp;
 mod deliver_webhook;
 mod enrich;
 mod hostile;
+mod pull;
 mod receive;
 mod secrets;
 mod shipped;
