@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinSet,
+    task::{self, JoinSet},
 };
 use zoho_crm::{Error, IDS_MAX};
 
@@ -41,13 +41,16 @@ pub(super) struct Job {
     pub(super) reply: oneshot::Sender<Result<Look, Error>>,
 }
 
-/// The task that makes batches for one module.
+/// The task that makes batches for one module. Reads that cannot share a call wait in lanes of their own, so that a busy
+/// lane cannot hold up another.
 pub(super) struct Batcher {
     org: Arc<Org>,
     module: ModuleName,
     queue: mpsc::Receiver<Job>,
     lanes: BTreeMap<Lane, Waiting>,
     running: JoinSet<()>,
+    /// The lane of each batch in flight.
+    in_flight: HashMap<task::Id, Lane>,
     active_at: Duration,
 }
 
@@ -68,6 +71,7 @@ impl Batcher {
             queue,
             lanes: BTreeMap::new(),
             running: JoinSet::new(),
+            in_flight: HashMap::new(),
             active_at,
         }
     }
@@ -89,12 +93,7 @@ impl Batcher {
                     Some(job) => self.add(job),
                     None => open = false,
                 },
-                Some(ended) = self.running.join_next() => {
-                    self.active_at = clock.monotonic();
-                    if let Err(error) = ended {
-                        tracing::error!(%error, "a batch of reads was lost: its changes are read again");
-                    }
-                }
+                Some(ended) = self.running.join_next_with_id() => self.ended(ended),
                 () = clock.sleep(wake.unwrap_or_default()), if wake.is_some() => {
                     if idle {
                         self.queue.close();
@@ -112,33 +111,45 @@ impl Batcher {
         lane.jobs.push((now, job));
     }
 
-    /// Sends a batch when 100 ids wait, or the oldest has waited long enough and no call for the module is in flight.
+    fn ended(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
+        self.active_at = self.org.clock.monotonic();
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                tracing::error!(%error, "a batch of reads was lost: its changes are read again");
+                error.id()
+            }
+        };
+        self.in_flight.remove(&id);
+    }
+
+    /// Sends a batch when 100 ids wait in a lane, or its oldest has waited long enough and no call of it is in flight;
+    /// of several such lanes the one that has waited longest.
     fn send_due(&mut self) {
         let now = self.org.clock.monotonic();
         while self.running.len() < self.org.concurrency {
-            let full = self.lanes.iter().find(|(_, it)| it.ids.len() >= IDS_MAX);
-            let due = || {
-                let lanes = self.lanes.iter();
-                let (lane, since) = lanes
-                    .filter_map(|(lane, it)| Some((lane, it.oldest()?)))
-                    .min_by_key(|(_, since)| *since)?;
-                (self.running.is_empty() && now >= since + LINGER).then_some(lane)
-            };
-            let Some(lane) = full.map(|(lane, _)| lane).or_else(due).copied() else {
+            let due = self.lanes.iter().filter_map(|(lane, waiting)| {
+                let since = waiting.oldest()?;
+                let lingered = now >= since + LINGER && !self.is_in_flight(*lane);
+                (waiting.ids.len() >= IDS_MAX || lingered).then_some((since, *lane))
+            });
+            let Some((_, lane)) = due.min() else {
                 return;
             };
-            let jobs = self
-                .lanes
-                .get_mut(&lane)
-                .map(Waiting::take)
-                .unwrap_or_default();
+            let waiting = self.lanes.get_mut(&lane);
+            let jobs = waiting.map(Waiting::take).unwrap_or_default();
             let batch = Batch {
                 org: Arc::clone(&self.org),
                 module: self.module.clone(),
                 lane,
             };
-            self.running.spawn(batch.run(jobs));
+            let task = self.running.spawn(batch.run(jobs));
+            self.in_flight.insert(task.id(), lane);
         }
+    }
+
+    fn is_in_flight(&self, lane: Lane) -> bool {
+        self.in_flight.values().any(|it| *it == lane)
     }
 
     /// How long until there is something to do without being told.
@@ -147,10 +158,15 @@ impl Batcher {
         if idle {
             return Some((self.active_at + IDLE).saturating_sub(now));
         }
-        let oldest = self.lanes.values().filter_map(Waiting::oldest).min()?;
-        self.running
-            .is_empty()
-            .then(|| (oldest + LINGER).saturating_sub(now))
+        if self.running.len() >= self.org.concurrency {
+            return None;
+        }
+        let lingering = self
+            .lanes
+            .iter()
+            .filter(|(lane, _)| !self.is_in_flight(**lane));
+        let oldest = lingering.filter_map(|(_, it)| it.oldest()).min()?;
+        Some((oldest + LINGER).saturating_sub(now))
     }
 }
 

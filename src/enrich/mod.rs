@@ -91,6 +91,10 @@ pub enum EnrichError {
 /// How long [`Enricher::close`] waits for calls in flight to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// However long a trouble may last, a change is tried again after this: a person may have ended it meanwhile, and asking
+/// costs nothing while the client knows the answer.
+const RETRY_MAX: Duration = Duration::from_mins(5);
+
 /// A caller told to try again while we close will be gone before.
 const CLOSING_RETRY: Duration = Duration::from_secs(1);
 
@@ -182,7 +186,7 @@ impl From<zoho_crm::Error> for EnrichError {
     fn from(error: zoho_crm::Error) -> Self {
         match error.retry_after() {
             Some(after) => Self::Retry {
-                after,
+                after: after.min(RETRY_MAX),
                 detail: error.to_string(),
             },
             None => Self::refused(error.to_string()),
