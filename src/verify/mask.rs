@@ -50,7 +50,7 @@ impl<'a> Secrets<'a> {
             Ok(Body::Json(value)) => {
                 let masked = self.mask_value(value);
                 if masked || self.found_in(bytes) {
-                    value.to_string().into()
+                    serde_json::to_vec(value).map_or_else(|_| value.to_string().into(), Bytes::from)
                 } else {
                     bytes.clone()
                 }
