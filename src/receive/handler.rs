@@ -119,6 +119,7 @@ async fn receive(
     let notification =
         verify(&entry.source.proof, &raw, body).map_err(|it| refusal(Refused::Proof(it)))?;
     if port.parts.gate.load().contains(&entry.source.name) {
+        open_gap(port, entry, Refused::Backlog);
         return Err(refusal(Refused::Backlog));
     }
     let split = split(&entry.source, &notification, NotificationId::random());
@@ -186,9 +187,20 @@ async fn store(port: &PublicPort, entry: &Entry, split: Split) -> Result<Accepte
             return Ok(accepted);
         }
         Ok(Err(StoreError::Unavailable { retry_after, .. })) => retry_after,
-        Ok(Err(StoreError::Unusable { .. })) | Err(_) => STORE_RETRY_AFTER,
+        Ok(Err(StoreError::Unusable { .. })) => STORE_RETRY_AFTER,
+        Err(_) => {
+            open_gap(port, entry, Refused::Timeout);
+            STORE_RETRY_AFTER
+        }
     };
     Err(Refused::Store { retry_after })
+}
+
+/// A proven callback was not accepted: what it said must be looked for later. The store does it for its own refusals.
+fn open_gap(port: &PublicPort, entry: &Entry, why: Refused) {
+    if let Some(connection) = &entry.source.connection {
+        port.parts.store.open_gap(connection, why.reason());
+    }
 }
 
 #[expect(

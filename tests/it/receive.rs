@@ -1,1 +1,681 @@
-//! What is answered to Zoho.
+//! What is answered to Zoho, over real sockets.
+
+use std::{
+    collections::HashSet, future::Future, io::Write, net::SocketAddr, sync::Arc, time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use clock::Clock;
+use flate2::{Compression, write::GzEncoder};
+use prometheus::Registry;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use zohook::{
+    event::{ConnectionName, Fetch, Operation, SourceName},
+    receive::{Gate, Limits, Metrics, Parts, PublicPort, Read, Source, SourceKind, serve},
+    store::{self, Store},
+    template::{Place, Template},
+    verify::{Preset, Proof},
+};
+
+/// No answer takes longer.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(super) const TOKEN: &str = "token-of-the-test";
+pub(super) const SECRET: &str = "secret-of-the-test";
+
+pub(super) fn limits() -> Limits {
+    Limits {
+        body_bytes: 64 * 1024,
+        connections: 64,
+        read_timeout: DEADLINE,
+        trusted_proxies: vec![],
+    }
+}
+
+pub(super) fn template(text: &str) -> Template {
+    Template::compile(text, Place::Read).unwrap()
+}
+
+pub(super) fn source(name: &str, kind: SourceKind, proof: Proof) -> Source {
+    let generic = matches!(kind, SourceKind::Generic(_));
+    Source {
+        name: SourceName::new(name),
+        kind,
+        connection: (!generic).then(|| ConnectionName::new("acme")),
+        proof,
+        dedup: None,
+        fetch: Fetch::Always,
+    }
+}
+
+/// `crm` proves by token, `hook` by header, `signed` by HMAC, `open` not at all.
+pub(super) fn sources() -> Vec<Source> {
+    let token = Proof {
+        token: vec![TOKEN.into()],
+        ..Proof::default()
+    };
+    let header = Proof {
+        headers: vec![("x-zohook-secret".to_owned(), vec![SECRET.into()])],
+        ..Proof::default()
+    };
+    let signed = Proof {
+        hmac: Some(Preset::ZohoSign.with_secret(vec![SECRET.into()])),
+        ..Proof::default()
+    };
+    let lead = || Read {
+        module: Some(template("Leads")),
+        operation: Some(template("insert")),
+        ids: vec![template("{{ body.lead_id }}")],
+        ..Read::default()
+    };
+    let typed = Read {
+        event_type: Some(template("com.zoho.sign.{{ body.event }}")),
+        key: Some(template("{{ body.key }}")),
+        ..Read::default()
+    };
+    vec![
+        source("crm", SourceKind::Watch, token),
+        source("hook", SourceKind::Workflow(lead()), header),
+        source("open", SourceKind::Workflow(lead()), Proof::default()),
+        source("signed", SourceKind::Generic(typed), signed),
+    ]
+}
+
+/// A port on a socket of its own.
+struct App {
+    port: Arc<PublicPort>,
+    store: Store,
+    gate: Gate,
+    registry: Registry,
+    address: SocketAddr,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    _dir: TempDir,
+}
+
+async fn open_store(dir: &TempDir, registry: &Registry) -> Store {
+    let settings = store::Settings {
+        path: dir.path().join("zohook.db"),
+        keep_events: Duration::from_hours(24),
+        size_bytes_max: 1 << 32,
+    };
+    let metrics = store::Metrics::register(registry).unwrap();
+    Store::open(settings, Clock::real(), metrics).await.unwrap()
+}
+
+pub(super) async fn open_port(dir: &TempDir, limits: Limits) -> (Arc<PublicPort>, Parts, Registry) {
+    let registry = Registry::new();
+    let parts = Parts {
+        store: open_store(dir, &registry).await,
+        clock: Clock::real(),
+        metrics: Metrics::register(&registry).unwrap(),
+        gate: Arc::new(ArcSwap::default()),
+    };
+    (
+        PublicPort::new(sources(), limits, parts.clone()),
+        parts,
+        registry,
+    )
+}
+
+impl App {
+    async fn start() -> Self {
+        Self::start_with(limits(), Duration::from_secs(5)).await
+    }
+
+    async fn start_with(limits: Limits, drain: Duration) -> Self {
+        let dir = TempDir::new().unwrap();
+        let (port, parts, registry) = open_port(&dir, limits).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve(listener, Arc::clone(&port), stop.clone(), drain));
+        Self {
+            port,
+            store: parts.store,
+            gate: parts.gate,
+            registry,
+            address,
+            stop,
+            server,
+            _dir: dir,
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends these bytes and reads to the end of the connection.
+    async fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        Answer::read_from(&mut stream).await
+    }
+
+    async fn request(&self, line: &str, headers: &str, body: &[u8]) -> Answer {
+        let head = format!(
+            "{line} HTTP/1.1\r\nhost: zohook\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        self.raw(&[head.as_bytes(), body].concat()).await
+    }
+
+    async fn post(&self, source: &str, body: &str) -> Answer {
+        self.request(&format!("POST /in/{source}"), "", body.as_bytes())
+            .await
+    }
+
+    fn metric(&self, name: &str, label: Option<&str>) -> u64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|it| it.name() == name).unwrap();
+        let metrics = family.get_metric().iter();
+        metrics
+            .filter(|it| {
+                label.is_none_or(|label| it.get_label().iter().any(|it| it.value() == label))
+            })
+            .map(|it| it.get_counter().get_value() + it.get_gauge().get_value())
+            .sum::<f64>()
+            .to_string()
+            .parse()
+            .unwrap()
+    }
+
+    fn reasons(&self, source: &str) -> Vec<&'static str> {
+        let refused = self.port.refused(&SourceName::new(source));
+        refused.iter().map(|it| it.reason).collect()
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    async fn read_from(stream: &mut TcpStream) -> Self {
+        let mut bytes = vec![];
+        let read = stream.read_to_end(&mut bytes);
+        // A reset after the answer is fine: we may still have been sending.
+        within(read).await.unwrap_or_default();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        Self {
+            status: head.split(' ').nth(1).map_or(0, |it| it.parse().unwrap()),
+            head: head.to_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn accepted(&self) -> String {
+        assert_eq!(self.status, 200, "{self:?}");
+        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        body["accepted"].as_str().unwrap().to_owned()
+    }
+}
+
+async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(DEADLINE, future).await.unwrap()
+}
+
+fn callback(ids: &str) -> String {
+    format!(
+        r#"{{"server_time":1718117126473,"query_params":{{}},"module":"Leads","ids":[{ids}],"affected_fields":[],"operation":"insert","channel_id":"1000000068001","token":"{TOKEN}"}}"#
+    )
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(vec![], Compression::fast());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_callback_is_stored_and_answered_with_its_id() {
+    let app = App::start().await;
+    let answer = app.post("crm", &callback(r#""1","2""#)).await;
+    let id = answer.accepted();
+    assert!(answer.head.contains("content-type: application/json"));
+
+    let claims = within(app.store.claim(10)).await;
+    assert_eq!(claims.len(), 2);
+    for claim in &claims {
+        assert_eq!(claim.change.notification.to_string(), id);
+        assert_eq!(claim.change.operation, Operation::Insert);
+        assert_eq!(claim.change.module.as_str(), "Leads");
+    }
+    let stored = app
+        .store
+        .body(claims[0].notification_no)
+        .await
+        .unwrap()
+        .unwrap();
+    let stored = String::from_utf8(stored.to_vec()).unwrap();
+    assert!(
+        !stored.contains(TOKEN) && stored.contains(r#""token":"***""#),
+        "{stored}"
+    );
+    let ledger = app.store.ledger().await.unwrap();
+    assert_eq!((ledger.notifications.split, ledger.changes.created), (1, 2));
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_with_the_first_id() {
+    let app = App::start().await;
+    let first = app.post("crm", &callback("7")).await.accepted();
+    let again = app.post("crm", &callback("7")).await;
+    assert_eq!(again.accepted(), first);
+    assert!(again.body.contains(r#""duplicate":true"#));
+    let other = app.post("crm", &callback("8")).await;
+    assert_ne!(other.accepted(), first);
+    assert!(!other.body.contains("duplicate"));
+    let name = "zohook_notifications_accepted_total";
+    assert_eq!(app.metric(name, Some("duplicate")), 1);
+    assert_eq!(app.metric(name, Some("split")), 2);
+}
+
+#[tokio::test]
+async fn only_known_sources_exist() {
+    let app = App::start().await;
+    for line in [
+        "POST /in/other",
+        "POST /in/",
+        "POST /in",
+        "POST /in/crm/",
+        "POST /in/crm/x",
+        "POST /in/%63rm",
+        "POST /in/%FF",
+        "GET /",
+        "HEAD /in/other",
+        "PATCH /metrics",
+        "POST //in/crm",
+    ] {
+        assert_eq!(app.request(line, "", b"{}").await.status, 404, "{line}");
+    }
+    assert_eq!(
+        app.metric("zohook_notifications_unknown_source_total", None),
+        11
+    );
+    assert_eq!(app.metric("zohook_notifications_received_total", None), 0);
+}
+
+#[tokio::test]
+async fn methods_are_those_of_the_kind_and_never_head() {
+    let app = App::start().await;
+    let secret = format!("x-zohook-secret: {SECRET}\r\n");
+    for (source, allowed) in [
+        ("crm", "POST"),
+        ("hook", "GET, POST, PUT, DELETE"),
+        ("signed", "POST, PUT"),
+    ] {
+        for method in [
+            "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "BREW",
+        ] {
+            let line = format!("{method} /in/{source}?lead_id=1");
+            let answer = app.request(&line, &secret, b"").await;
+            let expected = allowed.split(", ").any(|it| it == method);
+            assert_eq!(answer.status != 405, expected, "{line}");
+            let allow = format!("allow: {}", allowed.to_lowercase());
+            assert_eq!(answer.head.contains(&allow), !expected, "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_proven_learns_nothing() {
+    let app = App::start().await;
+    let bodies = [
+        callback("1").replace(TOKEN, "wrong"),
+        callback("1").replace("token", "other"),
+        "no json".to_owned(),
+        String::new(),
+    ];
+    let mut answers = HashSet::new();
+    for body in bodies {
+        let answer = app.post("crm", &body).await;
+        assert_eq!(answer.status, 401);
+        answers.insert(answer.body);
+    }
+    assert_eq!(
+        answers,
+        HashSet::from([r#"{"error":"Unauthorized"}"#.to_owned()])
+    );
+    assert_eq!(
+        app.reasons("crm"),
+        ["wrong_token", "no_token", "no_token", "no_token"]
+    );
+    let name = "zohook_notifications_refused_total";
+    assert_eq!(app.metric(name, Some("no_token")), 3);
+    assert_eq!(app.store.ledger().await.unwrap().notifications.accepted, 0);
+}
+
+#[tokio::test]
+async fn refused_requests_are_kept_without_their_values() {
+    let app = App::start().await;
+    let headers = format!("x-zohook-secret: {SECRET}x\r\nx-{SECRET}: 1\r\n");
+    let line = format!("POST /in/hook?k={SECRET}");
+    let answer = app.request(&line, &headers, SECRET.as_bytes()).await;
+    assert_eq!(answer.status, 401);
+    let refused = app.port.refused(&SourceName::new("hook"));
+    let [refused] = refused.as_slice() else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((refused.reason, refused.method), ("wrong_header", "POST"));
+    assert_eq!(refused.query_bytes, SECRET.len() + 2);
+    assert_eq!(refused.body_bytes, Some(SECRET.len()));
+    assert_eq!(refused.peer.to_string(), "127.0.0.1");
+    let values: Vec<_> = refused.headers.iter().map(|it| it.value_bytes).collect();
+    assert!(values.contains(&(SECRET.len() + 1)));
+}
+
+#[tokio::test]
+async fn bodies_are_read_by_what_they_are() {
+    let app = App::start().await;
+    let secret = format!("x-zohook-secret: {SECRET}\r\n");
+    let multipart = "--b\r\nContent-Disposition: form-data; name=\"lead_id\"\r\n\r\n5\r\n--b--\r\n";
+    for (line, content_type, body) in [
+        ("POST /in/hook", "", r#"{"lead_id":"1"}"#),
+        (
+            "PUT /in/hook",
+            "content-type: text/plain\r\n",
+            r#"{"lead_id":2}"#,
+        ),
+        (
+            "POST /in/hook",
+            "content-type: application/json\r\n",
+            "lead_id=3",
+        ),
+        (
+            "POST /in/hook",
+            "content-type: ;=\u{e9}\r\n",
+            "lead_id=4&x=%20",
+        ),
+        (
+            "POST /in/hook",
+            "content-type: multipart/form-data; boundary=b\r\n",
+            multipart,
+        ),
+        ("GET /in/hook?lead_id=6", "", ""),
+        ("DELETE /in/hook?lead_id=7", "", ""),
+    ] {
+        let headers = format!("{secret}{content_type}");
+        app.request(line, &headers, body.as_bytes())
+            .await
+            .accepted();
+    }
+    let claims = within(app.store.claim(10)).await;
+    let mut ids: Vec<_> = claims
+        .iter()
+        .map(|it| it.change.record.as_ref().unwrap().as_str())
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["1", "2", "3", "4", "5", "6", "7"]);
+}
+
+#[tokio::test]
+async fn what_is_proven_but_unreadable_goes_to_quarantine() {
+    let app = App::start().await;
+    let job =
+        format!(r#"{{"job_id":"1","operation":"read","state":"COMPLETED","token":"{TOKEN}"}}"#);
+    app.post("crm", &job).await.accepted();
+    let secret = format!("x-zohook-secret: {SECRET}\r\n");
+    let gzipped = format!("{secret}content-encoding: gzip\r\n");
+    let multipart = format!("{secret}content-type: multipart/form-data; boundary=b\r\n");
+    for (headers, body) in [
+        (&secret, b"{\"lead_id\":\"1\"}}".as_slice()),
+        (&secret, b"\xFF\xFE"),
+        (&secret, b""),
+        (&gzipped, b"no gzip"),
+        (&multipart, b"no parts"),
+    ] {
+        app.request("POST /in/hook", headers, body).await.accepted();
+    }
+    let notifications = app.store.ledger().await.unwrap().notifications;
+    assert_eq!((notifications.quarantined, notifications.split), (6, 0));
+    let name = "zohook_notifications_accepted_total";
+    assert_eq!(app.metric(name, Some("quarantined")), 6);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_decoded_is_400_only_where_the_proof_lies_in_it() {
+    let app = App::start().await;
+    let gzipped = "content-encoding: gzip\r\n";
+    let brotli = "content-encoding: br\r\n";
+    let multipart = "content-type: multipart/form-data; boundary=b\r\n";
+    let signature = "x-zs-webhook-signature: AAAA\r\ncontent-encoding: gzip\r\n";
+    for (line, headers, status) in [
+        ("POST /in/crm", gzipped, 400),
+        ("POST /in/crm", brotli, 400),
+        ("POST /in/crm", multipart, 400),
+        ("POST /in/signed", signature, 400),
+        ("POST /in/hook", gzipped, 401),
+        ("POST /in/hook", multipart, 401),
+        ("POST /in/open", gzipped, 200),
+    ] {
+        let answer = app.request(line, headers, b"nonsense").await;
+        assert_eq!(answer.status, status, "{line} {headers}");
+    }
+}
+
+#[tokio::test]
+async fn gzip_is_read_and_a_bomb_is_not() {
+    let app = App::start().await;
+    let gzipped = "content-encoding: gzip\r\n";
+    let body = gzip(callback("1").as_bytes());
+    app.request("POST /in/crm", gzipped, &body).await.accepted();
+    let bomb = gzip(&vec![b' '; 50_000_000]);
+    assert!(bomb.len() < 1_000_000);
+    let small = gzip(&vec![b' '; 64 * 1024 + 1]);
+    assert_eq!(
+        app.request("POST /in/crm", gzipped, &small).await.status,
+        413
+    );
+    assert_eq!(
+        app.request("POST /in/crm", gzipped, &bomb).await.status,
+        413
+    );
+    assert_eq!(app.reasons("crm"), ["too_large", "too_large"]);
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_413_announced_or_not() {
+    let app = App::start().await;
+    let head = "POST /in/crm HTTP/1.1\r\nhost: zohook\r\n";
+    let announced = format!("{head}content-length: 65537\r\n\r\n");
+    assert_eq!(app.raw(announced.as_bytes()).await.status, 413);
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
+    let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+    let endless = format!("{chunked}{chunk}{chunk}1\r\n \r\n");
+    assert_eq!(app.raw(endless.as_bytes()).await.status, 413);
+    let body = callback("1");
+    let closing = chunked.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let fits = format!("{closing}{:x}\r\n{body}\r\n{chunk}0\r\n\r\n", body.len());
+    app.raw(fits.as_bytes()).await.accepted();
+}
+
+#[tokio::test]
+async fn a_slow_body_is_408_and_a_slow_head_is_cut_off() {
+    let mut limits = limits();
+    limits.read_timeout = Duration::from_millis(200);
+    let app = App::start_with(limits, Duration::from_secs(5)).await;
+    let head = "POST /in/crm HTTP/1.1\r\nhost: zohook\r\ncontent-length: 10\r\n\r\n";
+    assert_eq!(app.raw(format!("{head}12345").as_bytes()).await.status, 408);
+    assert_eq!(app.reasons("crm"), ["timeout"]);
+    for slow in [
+        "",
+        "P",
+        "PRI * HTTP/2.0\r\n\r\nSM",
+        "POST /in/crm HTTP/1.1\r\nhost:",
+    ] {
+        let answer = app.raw(slow.as_bytes()).await;
+        assert_eq!(answer.status, 0, "{slow}: {answer:?}");
+    }
+    // The preface of HTTP/2 and its settings, and then nothing.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+    let mut stream = app.connect().await;
+    stream.write_all(preface).await.unwrap();
+    let mut rest = vec![];
+    within(stream.read_to_end(&mut rest)).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_connection_serves_many_requests() {
+    let app = App::start().await;
+    let mut stream = app.connect().await;
+    for id in 0..3 {
+        let body = callback(&id.to_string());
+        let last = if id == 2 { "connection: close\r\n" } else { "" };
+        let request = format!(
+            "POST /in/crm HTTP/1.1\r\nhost: zohook\r\n{last}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+    let mut answers = String::new();
+    within(stream.read_to_string(&mut answers)).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+}
+
+#[tokio::test]
+async fn http2_without_tls_is_served_too() {
+    // Fails only where another test was first.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let app = App::start().await;
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
+    let url = format!("http://{}/in/crm", app.address);
+    let answers = (0..20).map(|id| client.post(&url).body(callback(&id.to_string())).send());
+    for answer in within(futures_util::future::join_all(answers)).await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+    }
+    let head = within(client.head(&url).send()).await.unwrap();
+    assert_eq!(head.status(), 405);
+}
+
+#[tokio::test]
+async fn more_connections_than_the_limit_wait_for_one_to_end() {
+    let mut limits = limits();
+    limits.connections = 2;
+    let app = App::start_with(limits, Duration::from_secs(5)).await;
+    let (first, _second) = (app.connect().await, app.connect().await);
+    let body = callback("1");
+    let waiting = app.post("crm", &body);
+    tokio::pin!(waiting);
+    while app.metric("zohook_connections_open", None) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let early = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
+    assert!(early.is_err());
+    assert_eq!(app.metric("zohook_connections_open", None), 2);
+    drop(first);
+    waiting.await.accepted();
+}
+
+#[tokio::test]
+async fn stopping_answers_what_is_under_way_and_takes_nothing_new() {
+    let app = App::start().await;
+    let body = callback("1");
+    let mut idle = app.connect().await;
+    let mut stream = app.connect().await;
+    let head = format!(
+        "POST /in/crm HTTP/1.1\r\nhost: zohook\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    while app.metric("zohook_requests_in_flight", None) < 1 {
+        tokio::task::yield_now().await;
+    }
+    app.stop.cancel();
+    let mut nothing = vec![];
+    within(idle.read_to_end(&mut nothing))
+        .await
+        .unwrap_or_default();
+    assert!(TcpStream::connect(app.address).await.is_err());
+    stream.write_all(body.as_bytes()).await.unwrap();
+    Answer::read_from(&mut stream).await.accepted();
+    within(app.server).await.unwrap();
+}
+
+#[tokio::test]
+async fn stopping_waits_no_longer_than_its_deadline() {
+    let app = App::start_with(limits(), Duration::from_millis(100)).await;
+    let mut stream = app.connect().await;
+    let head = b"POST /in/crm HTTP/1.1\r\nhost: zohook\r\ncontent-length: 5\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    while app.metric("zohook_requests_in_flight", None) < 1 {
+        tokio::task::yield_now().await;
+    }
+    app.stop.cancel();
+    within(app.server).await.unwrap();
+    assert_eq!(Answer::read_from(&mut stream).await.status, 0);
+}
+
+#[tokio::test]
+async fn a_full_destination_refuses_its_sources_and_no_others() {
+    let app = App::start().await;
+    app.gate
+        .store(Arc::new(HashSet::from([SourceName::new("crm")])));
+    let refused = app.post("crm", &callback("1")).await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.head.contains("retry-after: 30"), "{refused:?}");
+    assert_eq!(app.post("crm", "{}").await.status, 401);
+    app.post("open", r#"{"lead_id":"1"}"#).await.accepted();
+    app.gate.store(Arc::default());
+    app.post("crm", &callback("1")).await.accepted();
+    assert_eq!(app.reasons("crm"), ["backlog", "no_token"]);
+    let gap = within(async {
+        loop {
+            if let Some(gap) = app.store.gaps(10).await.unwrap().pop() {
+                return gap;
+            }
+        }
+    });
+    assert_eq!(gap.await.reason, "backlog");
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_is_503_with_retry_after() {
+    let app = App::start().await;
+    app.store.close().await;
+    let refused = app.post("crm", &callback("1")).await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.head.contains("retry-after: "), "{refused:?}");
+    assert_eq!(app.reasons("crm"), ["store"]);
+}
+
+#[tokio::test]
+async fn sources_can_be_replaced_while_serving() {
+    let app = App::start().await;
+    assert_eq!(app.post("crm", "{}").await.status, 401);
+    let open = source("new", SourceKind::Watch, Proof::default());
+    let mut smaller = limits();
+    smaller.body_bytes = 10;
+    app.port.replace([open], smaller);
+    assert_eq!(app.post("crm", &callback("1")).await.status, 404);
+    assert_eq!(app.post("new", &callback("1")).await.status, 413);
+    app.post("new", "{}").await.accepted();
+    assert!(app.port.refused(&SourceName::new("crm")).is_empty());
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_names_the_caller() {
+    let mut limits = limits();
+    limits.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let app = App::start_with(limits, Duration::from_secs(5)).await;
+    let forwarded = "x-forwarded-for: 198.51.100.1, 203.0.113.9\r\n";
+    app.request("POST /in/crm", forwarded, b"{}").await;
+    let refused = app.port.refused(&SourceName::new("crm"));
+    assert_eq!(refused[0].peer.to_string(), "203.0.113.9");
+}
