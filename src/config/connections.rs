@@ -163,16 +163,17 @@ fn urls(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(Url, Url)> {
 /// Tokens travel over it, so http only on this machine.
 fn base_url(reader: &mut Reader<'_>, node: &Node) -> Option<Url> {
     let url = reader.http_url(node)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        reader.error(node, "a base URL has no query and no fragment");
+        return None;
+    }
+    reader.text(node, "a URL")?;
     if url.scheme() == "http" && !is_loopback(&url) {
         reader.error_hint(
             node,
             "http would send the access token in clear",
             "use https; http is only for a simulator on this machine",
         );
-        return None;
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        reader.error(node, "a base URL has no query and no fragment");
         return None;
     }
     Some(url)

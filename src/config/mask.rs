@@ -13,7 +13,7 @@ const MASK: &str = "***";
 /// Longest part of a line that is shown, in bytes.
 const LINE_BYTES_MAX: usize = 400;
 
-/// Where the scalars of a tree stand, in the file's order.
+/// Where everything stands that may be a secret, in the file's order.
 pub(super) fn scalars(node: &Node) -> Vec<Span> {
     let mut spans = vec![];
     collect(node, &mut spans);
@@ -26,7 +26,15 @@ fn collect(node: &Node, spans: &mut Vec<Span>) {
     match &node.value {
         Value::Scalar(_) | Value::Broken => spans.push(node.span.clone()),
         Value::List(items) => items.iter().for_each(|it| collect(it, spans)),
-        Value::Map(entries) => entries.iter().for_each(|it| collect(&it.node, spans)),
+        Value::Map(entries) => {
+            for entry in entries {
+                if matches!(entry.node.value, Value::Null) {
+                    // `{ secret }` is a mapping with a key and no value.
+                    spans.push(entry.key_span.clone());
+                }
+                collect(&entry.node, spans);
+            }
+        }
         Value::Null => {}
     }
 }
@@ -47,7 +55,8 @@ pub(super) fn masked_line(
     scalars: &[Span],
     readable: &BTreeSet<usize>,
 ) -> Option<ShownLine> {
-    let line = line_of(source, at.start)?;
+    let mut line = line_of(source, at.start)?;
+    line.end = before_comment(source, &line, scalars)?;
     let mut shown = Shown::new(at);
     let mut done = line.start;
     for span in scalars {
@@ -62,6 +71,19 @@ pub(super) fn masked_line(
     }
     shown.keep(done, source.get(done..line.end)?);
     Some(shown.finish())
+}
+
+/// Where a line ends without its comment, which may hold anything.
+fn before_comment(source: &str, line: &Span, scalars: &[Span]) -> Option<usize> {
+    let text = source.get(line.clone())?;
+    let is_comment = |at: &usize| {
+        let before = text.get(..*at).and_then(|it| it.chars().next_back());
+        let at = line.start + at;
+        before.is_none_or(char::is_whitespace) && !scalars.iter().any(|it| it.contains(&at))
+    };
+    let mut marks = text.match_indices('#').map(|it| it.0);
+    let comment = marks.find(is_comment).unwrap_or(text.len());
+    Some(line.start + text.get(..comment)?.trim_end().len())
 }
 
 /// For a text that is no YAML: keys, variables and punctuation stay, all other words are masked.
@@ -110,7 +132,7 @@ pub(super) fn structure_of_line(source: &str, at: usize) -> Option<ShownLine> {
 fn line_of(source: &str, at: usize) -> Option<Span> {
     let start = source.get(..at)?.rfind('\n').map_or(0, |it| it + 1);
     let rest = source.get(start..)?;
-    let mut length = rest.find('\n').unwrap_or(rest.len());
+    let mut length = rest.find(['\r', '\n']).unwrap_or(rest.len());
     while length > LINE_BYTES_MAX || !rest.is_char_boundary(length) {
         length = length.saturating_sub(1);
     }
@@ -130,7 +152,7 @@ fn only_references(written: &str) -> String {
             PartKind::Literal(quotes) if quotes.chars().all(|it| "\"'".contains(it)) => {
                 quotes.to_owned()
             }
-            PartKind::Literal(_) | PartKind::Escape | PartKind::Unknown(_) => MASK.to_owned(),
+            PartKind::Literal(_) | PartKind::Escape | PartKind::Unknown => MASK.to_owned(),
         })
         .collect()
 }
@@ -216,6 +238,14 @@ mod tests {
             masked_line(source, &(0..1), &spans, &readable),
             "|k|: { a: ***, b: x }",
         );
+    }
+
+    #[test]
+    fn a_comment_is_not_shown() {
+        let source = "k: \"a #b\"   # hunter2\n";
+        let readable = BTreeSet::from([3]);
+        let shown = masked_line(source, &(3..9), &[3..9], &readable);
+        check(shown, "k: |\"a #b\"|");
     }
 
     #[test]

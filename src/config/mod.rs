@@ -139,7 +139,7 @@ fn parse(source: &str, origins: Origins<'_>) -> Result<(Config, Vec<Problem>), V
     let scalars = mask::scalars(&root);
     substitute::substitute(&mut reader, &mut root, origins);
     let config = sections(&mut reader, &root);
-    let refused = reader.has_errors();
+    let refused = reader.errors() > 0;
     let problems = reader.finish(&scalars);
     match config {
         Some(config) if !refused => Ok((config, problems)),
@@ -206,7 +206,7 @@ fn sections(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
     };
     let routes = routes::read(reader, section("routes"), &context);
     cross::deletes_are_proven(reader, section("sources"), &sources, &routes);
-    if reader.has_errors() {
+    if reader.errors() > 0 {
         return None;
     }
     cross::everything_is_used(

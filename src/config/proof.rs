@@ -42,33 +42,37 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node, kind: Kind) -> Option<P
         );
         return None;
     };
+    let before = reader.errors();
     let fields = reader.fields(node, &KNOWN, &[]);
-    if entries.is_empty() {
+    fitting(reader, &fields, kind);
+    let proof = listed(reader, &fields);
+    if asks_nothing(&proof) && reader.errors() == before {
         reader.error_hint(
             node,
             "this lets anybody in",
             "list a proof, or write `verify: none` where that is meant",
         );
     }
-    fitting(reader, &fields, kind);
+    Some(proof)
+}
+
+fn listed(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Proof {
     let mut secrets = |key: &str, check: fn(&str) -> Result<(), &'static str>| {
         fields
             .get(key)
             .map_or(vec![], |it| reader.secrets(it, check))
     };
     let token = secrets("token", |text| {
-        if text.chars().count() > TOKEN_CHARS_MAX {
-            Err("Zoho takes tokens of 50 characters at most")
-        } else {
-            Ok(())
-        }
+        let fits = text.chars().count() <= TOKEN_CHARS_MAX;
+        fits.then_some(())
+            .ok_or("Zoho takes tokens of 50 characters at most")
     });
     let bearer = secrets("bearer", |_| Ok(()));
     let basic = secrets("basic", |text| {
         let fits = text.contains(':');
         fits.then_some(()).ok_or("expected user:password")
     });
-    Some(Proof {
+    Proof {
         token,
         headers: fields
             .get("header")
@@ -82,7 +86,17 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node, kind: Kind) -> Option<P
         allow_from: fields
             .get("allow_from")
             .map_or(vec![], |it| reader.networks(it)),
-    })
+    }
+}
+
+fn asks_nothing(proof: &Proof) -> bool {
+    proof.token.is_empty()
+        && proof.headers.is_empty()
+        && proof.query.is_empty()
+        && proof.bearer.is_empty()
+        && proof.basic.is_empty()
+        && proof.hmac.is_none()
+        && proof.allow_from.is_empty()
 }
 
 fn says_none(node: &Node) -> bool {

@@ -76,9 +76,10 @@ impl<'a> Reader<'a> {
         self.source
     }
 
-    /// Whether the file is refused.
-    pub(super) fn has_errors(&self) -> bool {
-        self.found.iter().any(|it| it.severity == Severity::Error)
+    /// How many errors there are so far; one refuses the file.
+    pub(super) fn errors(&self) -> usize {
+        let errors = self.found.iter();
+        errors.filter(|it| it.severity == Severity::Error).count()
     }
 
     /// Everything found, each with its line.
@@ -163,6 +164,7 @@ impl<'a> Reader<'a> {
         };
         self.keys_once(entries);
         for entry in entries {
+            self.readable.insert(entry.key_span.start);
             let key = entry.key.as_str();
             if known.contains(&key) {
                 continue;
@@ -192,6 +194,9 @@ impl<'a> Reader<'a> {
             self.wrong_type(node, &format!("a mapping of {what}"));
             return &[];
         };
+        for entry in entries {
+            self.readable.insert(entry.key_span.start);
+        }
         self.keys_once(entries);
         entries
     }

@@ -47,6 +47,9 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Service {
     let fields = reader.fields(node, &known, &[]);
     if let Some(node) = fields.get("public_url") {
         service.public_url = reader.http_url(node);
+        if service.public_url.is_some() {
+            reader.text(node, "a URL");
+        }
     }
     if let Some(node) = fields.get("keep") {
         let keep = reader.fields(node, &["events", "size"], &[]);

@@ -31,7 +31,7 @@ pub(super) enum PartKind<'a> {
     /// `${file:path}`.
     File(&'a str),
     /// `${` and then something else.
-    Unknown(&'a str),
+    Unknown,
 }
 
 /// Where values come from.
@@ -104,8 +104,9 @@ fn resolve(part: PartKind<'_>, origins: Origins<'_>) -> Result<String, Missing> 
             message: format!("the file {path} cannot be used: {why}"),
             hint: "mount it where the file says, readable for the user that runs zohook".to_owned(),
         }),
-        PartKind::Unknown(written) => Err(Missing {
-            message: format!("`{written}` is not a substitution"),
+        // Not quoted: where a brace is missing this holds whatever follows.
+        PartKind::Unknown => Err(Missing {
+            message: "`${` begins no substitution here".to_owned(),
             hint: "write ${NAME} (upper case), ${NAME:-fallback} or ${file:/path}; $${ gives a literal ${"
                 .to_owned(),
         }),
@@ -151,10 +152,9 @@ fn next_part(rest: &str) -> (PartKind<'_>, usize) {
         return (PartKind::Literal(rest.get(..end).unwrap_or(rest)), end);
     };
     let Some((inner, _)) = reference.split_once('}') else {
-        return (PartKind::Unknown("${"), rest.len());
+        return (PartKind::Unknown, rest.len());
     };
     let length = inner.len() + 3;
-    let written = rest.get(..length).unwrap_or(rest);
     if let Some(path) = inner.strip_prefix("file:").filter(|it| !it.is_empty()) {
         return (PartKind::File(path), length);
     }
@@ -165,7 +165,7 @@ fn next_part(rest: &str) -> (PartKind<'_>, usize) {
     let kind = if is_variable_name(name) {
         PartKind::Variable { name, fallback }
     } else {
-        PartKind::Unknown(written)
+        PartKind::Unknown
     };
     (kind, length)
 }
@@ -213,8 +213,8 @@ mod tests {
         check("${!Leads.Id}", "${!Leads.Id}");
         check("é$é${A}", "é$éa");
         check("${NONE}", "! the environment variable NONE is not set");
-        check("${none}", "! `${none}` is not a substitution");
-        check("${A", "! `${` is not a substitution");
+        check("${none}", "! `${` begins no substitution here");
+        check("${A", "! `${` begins no substitution here");
         check(
             "${file:gone}",
             "! the file gone cannot be used: entity not found",

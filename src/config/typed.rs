@@ -51,7 +51,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A base URL: http or https, without user, query or fragment.
+    /// An http or https URL without user and password. Its path or query may still be a secret.
     pub(super) fn http_url(&mut self, node: &Node) -> Option<Url> {
         let what = "a URL that begins with https:// or http://";
         let text = &self.scalar(node, what)?.text;
@@ -67,7 +67,6 @@ impl Reader<'_> {
             );
             return None;
         }
-        self.text(node, what)?;
         Some(url)
     }
 

@@ -8,6 +8,12 @@ use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
 /// Bytes of the source text.
 pub(super) type Span = Range<usize>;
 
+/// Deepest nesting. The reader needs some 10 KiB of stack a level in a debug build.
+const DEPTH_MAX: usize = 40;
+
+/// Most values, those that aliases repeat included.
+const NODES_MAX: usize = 100_000;
+
 /// A value of the file.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -67,6 +73,11 @@ pub(super) fn parse(source: &str) -> Result<Node, SyntaxError> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH_MAX,
+            flow_nesting_limit: DEPTH_MAX,
+            max_nodes: NODES_MAX,
+        },
     };
     let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(source, options)
         .map_err(|error| syntax_error(source, &error))?;

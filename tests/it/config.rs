@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use zohook::{
     config::{self, Config, Problems, Severity},
@@ -231,4 +232,72 @@ fn a_secret_file_is_found_beside_the_file() {
     let config = config::load(&path, &environment).unwrap_or_else(|it| panic!("{it}"));
     let acme = &config.connections[&ConnectionName::new("acme")];
     assert_eq!(acme.refresh_token[0].expose_secret(), "1000.abc");
+}
+
+/// Loads a text as a file.
+fn load_text(text: &str) -> Result<Config, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.yaml");
+    fs::write(&path, text).unwrap();
+    config::load(&path, &environment)
+}
+
+#[test]
+fn hostile_files_are_refused_with_a_place() {
+    let deep = "[".repeat(100_000);
+    let wide = format!(
+        "version: 1\nservice: {}1{}",
+        "{a: ".repeat(500),
+        "}".repeat(500)
+    );
+    let bomb = "version: 1\na: &a [x, x, x, x, x, x, x, x, x]\n".to_owned()
+        + &(1..12).fold(String::new(), |text, level| {
+            let (letter, above) = (b'a' + level, b'a' + level - 1);
+            let alias = format!("*{},", char::from(above)).repeat(9);
+            text + &format!("{0}: &{0} [{alias}]\n", char::from(letter))
+        });
+    let large = "#".repeat(5 << 20);
+    for text in [
+        &deep,
+        &wide,
+        &bomb,
+        &large,
+        "\0",
+        "\t- a",
+        "a: !!binary x",
+        "? [a]\n: b",
+    ] {
+        let problems = load_text(text).unwrap_err();
+        assert!(problems.errors() > 0);
+        assert!(problems.to_string().len() < 10_000);
+    }
+}
+
+#[test]
+fn places_are_right_with_a_byte_order_mark_and_windows_line_ends() {
+    let problems = load_text("\u{feff}version: 1\r\n  \r\nx: \"1\r\n  2\"\r\n").unwrap_err();
+    let problem = problems.iter().next().unwrap();
+    assert_eq!((problem.line, problem.column), (3, 1));
+    assert!(problems.to_string().contains("3 | x: ***\n"), "{problems}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    /// One typing error anywhere in the shipped file.
+    #[test]
+    fn no_typing_error_panics_or_shows_a_secret(
+        at in any::<prop::sample::Index>(),
+        typed in prop::sample::select(vec!["", " ", ":", "-", "[", "]", "{", "}", "\"", "'", "#", "&", "*", "|", "\n", "é", "$"]),
+    ) {
+        let text = fs::read_to_string("routes.yaml").unwrap();
+        let text = text.replace(":-try-me", "}hunter2-try-me${NOT_SET:-");
+        let places: Vec<_> = text.char_indices().map(|it| it.0).collect();
+        let at = *at.get(&places);
+        let rest = text[at..].chars().skip(1).collect::<String>();
+        let text = [&text[..at], typed, &rest].concat();
+        let problems = load_text(&text).map_or_else(|it| it, |it| it.warnings);
+        let shown = format!("{problems} {problems:?} {}", problems.to_json());
+        prop_assert!(!shown.contains("hunter2"), "{}", shown);
+    }
 }
