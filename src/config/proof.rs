@@ -35,7 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node, kind: Kind) -> Option<P
         reader.text(node, "none")?;
         return Some(Proof::default());
     }
-    let Value::Map(entries) = &node.value else {
+    let Value::Map(_) = &node.value else {
         reader.wrong_type(
             node,
             &format!("none, or a mapping with {}", KNOWN.join(", ")),
