@@ -29,4 +29,5 @@ pub mod pipeline;
 pub mod config;
 pub mod admin;
 pub mod telemetry;
+pub mod app;
 pub mod cli;

@@ -1,10 +1,15 @@
 //! The command line: one file a command, each thin: parse, call, print.
 
 mod check;
+mod demo;
+mod healthcheck;
+mod serve;
+mod sim;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A self-hosted webhook receiver and event router for Zoho CRM.
 #[derive(Debug, Parser)]
@@ -16,14 +21,22 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Receive, enrich, route and deliver.
+    Serve(serve::Arguments),
+    /// The whole product in one process, with nothing installed: simulator, router, CRM activity, events scrolling by.
+    Demo(demo::Arguments),
     /// Say all that is wrong with a routes.yaml.
     Check(check::Arguments),
+    /// Pretend to be Zoho CRM.
+    Sim(sim::Arguments),
+    /// Ask a running router whether it can accept; for containers.
+    Healthcheck(healthcheck::Arguments),
 }
 
 /// Failed.
 const FAILED: u8 = 1;
 
-/// Bad configuration.
+/// Bad configuration (`EX_USAGE`).
 const BAD_CONFIGURATION: u8 = 64;
 
 /// Parses the process's arguments and does what they say.
@@ -34,10 +47,56 @@ pub fn run() -> ExitCode {
     };
     match cli.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Serve(arguments) => in_runtime(serve::run(arguments)),
+        Command::Demo(arguments) => in_runtime(demo::run(arguments)),
+        Command::Sim(arguments) => in_runtime(sim::run(arguments)),
+        Command::Healthcheck(arguments) => in_runtime(healthcheck::run(arguments)),
     }
+}
+
+fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    // Fails only when it was done before, and this is the one place.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(work));
+    result.unwrap_or_else(|error| {
+        complain(&format!("error: {error:#}"));
+        ExitCode::from(FAILED)
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "the command line talks to a person")]
 fn complain(text: &str) {
     eprintln!("{text}");
+}
+
+#[expect(clippy::print_stdout, reason = "the command line talks to a person")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Until SIGTERM or SIGINT.
+async fn until_interrupted() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

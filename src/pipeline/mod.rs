@@ -1,1 +1,17 @@
-//! The motor: the only module that knows the order of the stages.
+//! The motor: the only module that knows the order of the stages. Two loops, one before and one behind the second
+//! crash-safe line.
+
+mod backlog;
+mod breaker;
+mod dispatch;
+mod metrics;
+mod plan;
+mod read;
+mod retry;
+
+pub use self::{
+    backlog::{BacklogWatch, Gate},
+    dispatch::{Dispatcher, Target},
+    metrics::Metrics,
+    plan::{Planner, Rules},
+};

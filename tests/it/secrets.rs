@@ -1,1 +1,193 @@
-//! No secret leaks.
+//! A user's own secrets, planted wherever one can stand, appear in nothing the router writes or answers.
+
+use std::time::Duration;
+
+use serde_json::json;
+use zoho_sim::{Settings, Sim};
+
+use crate::support::{
+    load::callback,
+    router::{Router, client},
+};
+
+/// In each place another one, so that a leak names its place. The simulator's own credentials stand where it must
+/// accept them.
+const PLANTED: [(&str, &str); 10] = [
+    ("WATCH_TOKEN", "planted-watch-token"),
+    ("WATCH_KEY", "planted-watch-key"),
+    ("HOOK_SECRET", "planted-hook-secret"),
+    ("BEARER", "planted-bearer"),
+    ("BASIC", "planted-user:planted-password"),
+    ("HMAC_SECRET", "planted-hmac-secret"),
+    ("PULL_TOKEN", "planted-pull-token"),
+    ("HEADER_SECRET", "planted-header-secret"),
+    (
+        "AMQP_URL",
+        "amqp://planted-amqp-user:planted-amqp-password@127.0.0.1:1/%2f",
+    ),
+    ("BAD_REFRESH", "planted-refresh-token"),
+];
+
+/// `whsec_` + base64 of "planted-signing-key-24b!".
+const SIGNING: &str = "whsec_cGxhbnRlZC1zaWduaW5nLWtleS0yNGIh";
+
+const ROUTES: &str = r#"
+version: 1
+connections:
+  acme: { api_url: "${ZOHO}", accounts_url: "${ZOHO}", client_id: 1000.SIM, client_secret: sim, refresh_token: 1000.sim.refresh }
+  broken: { api_url: "${ZOHO}", accounts_url: "${ZOHO}", client_id: planted-client-id, client_secret: planted-client-secret, refresh_token: "${BAD_REFRESH}" }
+sources:
+  crm: { kind: watch, connection: acme, verify: { token: ["${WATCH_TOKEN}"], query: { k: ["${WATCH_KEY}"] } } }
+  bad-org: { kind: watch, connection: broken, verify: { token: ["${WATCH_TOKEN}"], query: { k: ["${WATCH_KEY}"] } } }
+  header: { kind: workflow, connection: acme, verify: { header: { X-Secret: ["${HOOK_SECRET}"] }, bearer: ["${BEARER}"] }, read: { module: Leads, ids: ["{{ body.id }}"] } }
+  basic: { kind: generic, verify: { basic: ["${BASIC}"] }, read: { type: "com.example.thing", key: "{{ body.id }}" } }
+  signed: { kind: generic, verify: { hmac: { preset: zoho-webinar, secret: ["${HMAC_SECRET}"] } }, read: { type: "com.example.thing", key: "{{ body.id }}" } }
+destinations:
+  queue: { kind: amqp, url: ["${AMQP_URL}"], exchange: { name: "x" } }
+  hook: { kind: webhook, url: "http://127.0.0.1:1/?key=planted-url-secret", allow_networks: [127.0.0.0/8], sign: { secret: ["${SIGNING}"] }, headers: { X-Api-Key: "${HEADER_SECRET}" } }
+  pull: { kind: pull, keep: 1d, consumers: [ { name: bi, token: "${PULL_TOKEN}" } ] }
+routes:
+  all: { on: ["*.*"], enrich: { fields: [Last_Name] }, send: [ { to: queue }, { to: hook }, { to: pull } ] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_secrets_appear_nowhere() {
+    let sim = Sim::start(Settings::on_loopback()).await.unwrap();
+    let id = sim
+        .insert(
+            "Leads",
+            json!({ "Last_Name": "planted-record-content", "Company": "Example" }),
+        )
+        .unwrap();
+    let mut router = Router::new(ROUTES)
+        .with_env("ZOHO", &sim.base_url())
+        .with_env("SIGNING", SIGNING)
+        .with_env("ZOHOOK_ADMIN_TOKEN", "")
+        .with_env("ZOHOOK_STORE_KEY", "planted-store-key")
+        .with_env("ZOHOOK_LOG", "trace");
+    for (name, value) in PLANTED {
+        router = router.with_env(name, value);
+    }
+    router.start().await;
+
+    let client = client();
+    let mut answers = vec![];
+    let mut proven = callback("update", &[id.as_str()], 1_750_000_000_000);
+    proven["token"] = "planted-watch-token".into();
+    for (path, body) in [
+        ("/in/crm?k=planted-watch-key", &proven),
+        ("/in/crm?k=wrong", &proven),
+        ("/in/bad-org?k=planted-watch-key", &proven),
+        (
+            "/in/crm?k=planted-watch-key",
+            &json!({ "token": "planted-watch-token", "what": "?" }),
+        ),
+    ] {
+        let answer = client
+            .post(router.url(path))
+            .json(body)
+            .send()
+            .await
+            .unwrap();
+        answers.push(answer.text().await.unwrap());
+    }
+    let id_only = json!({ "id": id, "note": "planted-hook-secret planted-bearer" });
+    let requests = [
+        client
+            .post(router.url("/in/header"))
+            .header("X-Secret", "planted-hook-secret")
+            .bearer_auth("planted-bearer"),
+        client
+            .post(router.url("/in/header"))
+            .header("X-Secret", "planted-hook-secret")
+            .bearer_auth("wrong"),
+        client
+            .post(router.url("/in/basic"))
+            .basic_auth("planted-user", Some("planted-password")),
+        client
+            .post(router.url("/in/basic"))
+            .basic_auth("planted-user", Some("wrong")),
+        client
+            .post(router.url("/in/signed"))
+            .header("X-WEBINAR-SIGNATURE", "00"),
+    ];
+    for request in requests {
+        answers.push(
+            request
+                .json(&id_only)
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap(),
+        );
+    }
+    let pull = format!("http://{}/api/v1/pull/pull/lease?max=0", router.admin);
+    answers.push(
+        client
+            .post(pull)
+            .bearer_auth("planted-pull-token")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap(),
+    );
+    crate::support::router::until(
+        "the deliveries to fail",
+        Duration::from_secs(20),
+        async || {
+            router
+                .admin("/metrics")
+                .await
+                .contains(r#"outcome="destination_failed""#)
+                && router.log().contains("destination is down")
+        },
+    )
+    .await;
+    for path in [
+        "/metrics",
+        "/api/v1/ledger",
+        "/api/v1/backlog",
+        "/api/v1/quarantine",
+        "/api/v1/sources/crm/refused",
+        "/api/v1/sources/header/refused",
+        "/api/v1/sources/basic/refused",
+    ] {
+        let text = router.admin(path).await;
+        assert!(!text.is_empty(), "{path} answers nothing");
+        answers.push(text);
+    }
+    router.stop().await;
+
+    let log = router.log();
+    assert!(log.len() > 1000, "trace logs something");
+    let stored = std::fs::read(router.folder().join("zohook.db")).unwrap();
+    for (place, text) in [
+        ("the log", log.as_str()),
+        ("an answer", &answers.join("\n")),
+    ] {
+        for line in text.lines() {
+            assert!(!line.contains("planted-"), "{place}: {line}");
+            assert!(
+                !line.contains(SIGNING.trim_start_matches("whsec_")),
+                "{place}: {line}"
+            );
+        }
+    }
+    for secret in [
+        "planted-watch-token",
+        "planted-watch-key",
+        "planted-hook-secret",
+        "planted-bearer",
+        "planted-password",
+    ] {
+        let found = stored
+            .windows(secret.len())
+            .any(|it| it == secret.as_bytes());
+        assert!(!found, "{secret} is in the store");
+    }
+    sim.shutdown().await;
+}

@@ -4,3 +4,6 @@ pub(crate) mod broker;
 pub(crate) mod deliveries;
 pub(crate) mod proxy;
 pub(crate) mod receiver;
+pub(crate) mod load;
+pub(crate) mod queue;
+pub(crate) mod router;

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a test that waits in vain says for what")]
 
 use std::{
+    collections::HashSet,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -36,6 +37,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The status it is answered with, if it is.
+    pub(crate) answered: Option<u16>,
 }
 
 /// Listens on a port of its own.
@@ -77,6 +80,15 @@ impl Receiver {
         self.requests.borrow().clone()
     }
 
+    /// The message ids of all requests that were answered with success.
+    pub(crate) fn accepted_ids(&self) -> HashSet<String> {
+        self.requests()
+            .iter()
+            .filter(|it| it.answered.is_some_and(|status| status / 100 == 2))
+            .map(|it| it.headers["webhook-id"].to_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// Waits until `count` requests have come in all.
     ///
     /// # Panics
@@ -97,14 +109,19 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
+    let answer = receiver.answer.lock().unwrap().clone();
+    let answered = match &answer {
+        Answer::Status(status, _) | Answer::Endless(status) => Some(*status),
+        Answer::Hang => None,
+    };
     receiver.requests.send_modify(|requests| {
         requests.push(Request {
             path: uri.path().to_owned(),
             headers,
             body,
+            answered,
         });
     });
-    let answer = receiver.answer.lock().unwrap().clone();
     match answer {
         Answer::Status(status, headers) => {
             let mut response = Response::builder().status(status);

@@ -1,0 +1,173 @@
+//! What runs behind the first crash-safe line, and what a reload replaces as a whole.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use clock::Clock;
+use secrecy::SecretString;
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    config::Config,
+    deliver::{self, Destination, Kind},
+    enrich::{self, Connection, Enricher},
+    pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target},
+    route,
+    store::Store,
+};
+
+use super::{seal::Sealer, tokens::Tokens};
+
+/// What the core is made from, beside the file.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub store: Store,
+    pub clock: Clock,
+    pub gate: Gate,
+    pub store_keys: Vec<SecretString>,
+    pub metrics: Metrics,
+}
+
+/// One struct per stage; registered once, however often the core starts.
+#[derive(Clone)]
+pub(super) struct Metrics {
+    pub enrich: enrich::Metrics,
+    pub deliver: deliver::Metrics,
+    pub pipeline: pipeline::Metrics,
+    pub route: route::Metrics,
+}
+
+/// Planner, dispatchers and Zoho, running.
+pub(super) struct Core {
+    cancel: CancellationToken,
+    tasks: JoinSet<()>,
+    enricher: Arc<Enricher>,
+}
+
+impl Core {
+    /// # Errors
+    /// When a connection or destination cannot be set up. Nothing runs then.
+    pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
+        let enricher = Arc::new(enricher(config, &parts)?);
+        let dispatchers = dispatchers(config, &parts)?;
+        let rules = Arc::new(ArcSwap::from_pointee(Rules {
+            routes: config.routes.clone(),
+            fetch: config
+                .sources
+                .values()
+                .map(|source| (source.name.clone(), source.fetch))
+                .collect(),
+        }));
+        let present = config.destinations.keys().cloned().collect();
+        for (name, count) in parts.store.keep_destinations(present).await? {
+            warn!(destination.name = %name, count, "destination is no longer in the file: its deliveries are set aside");
+        }
+        let cancel = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let planner = Planner {
+            store: parts.store.clone(),
+            rules: Arc::clone(&rules),
+            enricher: Arc::clone(&enricher),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.pipeline.clone(),
+            route_metrics: parts.metrics.route.clone(),
+        };
+        tasks.spawn(planner.run(cancel.child_token()));
+        for dispatcher in dispatchers {
+            tasks.spawn(dispatcher.run(cancel.child_token()));
+        }
+        tasks.spawn(backlog_watch(config, &parts, rules).run(cancel.child_token()));
+        Ok(Self {
+            cancel,
+            tasks,
+            enricher,
+        })
+    }
+
+    /// Whether it could start.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) fn check(config: &Config, parts: &Parts) -> anyhow::Result<()> {
+        enricher(config, parts)?;
+        dispatchers(config, parts)?;
+        Ok(())
+    }
+
+    /// Waits for the end of any part, which is a fault: all run until they are told to stop.
+    pub(super) async fn part_ended(&mut self) {
+        self.tasks.join_next().await;
+    }
+
+    /// Takes no more work, waits for what is in flight; false when `deadline` passed first and it was cut off.
+    pub(super) async fn stop(mut self, deadline: Duration) -> bool {
+        self.cancel.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let in_time = timeout(deadline, all).await.is_ok();
+        self.tasks.shutdown().await;
+        self.enricher.close().await;
+        in_time
+    }
+}
+
+fn enricher(config: &Config, parts: &Parts) -> anyhow::Result<Enricher> {
+    let connections = config
+        .connections
+        .values()
+        .map(|connection| (connection.clone(), tokens(connection, parts)))
+        .collect();
+    Enricher::new(connections, &parts.clock, &parts.metrics.enrich)
+        .context("a connection cannot be set up")
+}
+
+fn tokens(connection: &Connection, parts: &Parts) -> Arc<dyn zoho_crm::TokenStore> {
+    let keys = if parts.store_keys.is_empty() {
+        &connection.client_secret
+    } else {
+        &parts.store_keys
+    };
+    Arc::new(Tokens {
+        store: parts.store.clone(),
+        connection: connection.name.clone(),
+        sealer: Sealer::new(keys),
+    })
+}
+
+/// One for each destination that we push to; pull consumers come by themselves.
+fn dispatchers(config: &Config, parts: &Parts) -> anyhow::Result<Vec<Dispatcher>> {
+    let mut dispatchers = vec![];
+    for (name, settings) in &config.destinations {
+        if matches!(settings.kind, Kind::Pull(_)) {
+            continue;
+        }
+        let destination = Destination::new(name, settings, &parts.clock, &parts.metrics.deliver)?;
+        dispatchers.push(Dispatcher::new(Target {
+            name: name.clone(),
+            destination,
+            retry: settings.retry.clone(),
+            rate: settings.rate,
+            store: parts.store.clone(),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.pipeline.clone(),
+        }));
+    }
+    Ok(dispatchers)
+}
+
+fn backlog_watch(config: &Config, parts: &Parts, rules: Arc<ArcSwap<Rules>>) -> BacklogWatch {
+    BacklogWatch {
+        store: parts.store.clone(),
+        rules,
+        limits: config
+            .destinations
+            .iter()
+            .map(|(name, settings)| (name.clone(), settings.backlog))
+            .collect(),
+        sources: config.sources.keys().cloned().collect(),
+        gate: Arc::clone(&parts.gate),
+        clock: parts.clock.clone(),
+    }
+}

@@ -1,0 +1,261 @@
+//! Loop 1: claim → read → plan → finish. Ids are derived, so what a crash repeats does not double.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use clock::Clock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+use crate::{
+    enrich::Enricher,
+    event::{Change, ChangeOutcome, EnrichedEvent, Fetch, RecordState, SourceName},
+    route::{self, Listen, Plan, RouteTable, Wants},
+    store::{Claim, Finish, Seen, Store, StoreError},
+};
+
+use super::{
+    Metrics,
+    read::{Read, Reader},
+    retry::later,
+};
+
+/// Changes out at once: enough to fill ten calls of a hundred ids while ten more are on their way.
+const CLAIMS_MAX: usize = 4096;
+
+/// Changes taken in one go.
+const CLAIM_BATCH_MAX: usize = 512;
+
+/// What a reload replaces.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// Compiled routes.
+    pub routes: RouteTable,
+    /// Of each source, whether its records are read.
+    pub fetch: HashMap<SourceName, Fetch>,
+}
+
+/// Owns loop 1.
+#[derive(Clone)]
+pub struct Planner {
+    /// Where changes come from and deliveries go.
+    pub store: Store,
+    /// Routes as of now.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// Zoho.
+    pub enricher: Arc<Enricher>,
+    /// Time.
+    pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Counts of what the routes decided.
+    pub route_metrics: route::Metrics,
+}
+
+impl Planner {
+    /// Runs until `cancel`, then waits for what is out; a claim that cannot be finished is given back.
+    pub async fn run(self, cancel: CancellationToken) {
+        let permits = Arc::new(Semaphore::new(CLAIMS_MAX));
+        let tasks = TaskTracker::new();
+        while let Some((claims, permit)) = self.next(&permits, &cancel).await {
+            self.start(claims, permit, &tasks, &cancel);
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn next(
+        &self,
+        permits: &Arc<Semaphore>,
+        cancel: &CancellationToken,
+    ) -> Option<(Vec<Claim>, OwnedSemaphorePermit)> {
+        let first = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return None,
+            permit = Arc::clone(permits).acquire_owned() => permit.ok()?,
+        };
+        let room = permits
+            .available_permits()
+            .saturating_add(1)
+            .min(CLAIM_BATCH_MAX);
+        let claims = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return None,
+            claims = self.store.claim(room) => claims,
+        };
+        let mut permit = first;
+        let more = u32::try_from(claims.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        // `room` was free and only this loop takes permits.
+        if let Ok(rest) = Arc::clone(permits).try_acquire_many_owned(more) {
+            permit.merge(rest);
+        }
+        Some((claims, permit))
+    }
+
+    /// What needs no reading is planned here and now and finished together; the rest gets a task each.
+    fn start(
+        &self,
+        claims: Vec<Claim>,
+        mut permit: OwnedSemaphorePermit,
+        tasks: &TaskTracker,
+        cancel: &CancellationToken,
+    ) {
+        let rules = self.rules.load_full();
+        let mut finished = vec![];
+        for claim in claims {
+            match rules.routes.wants(&claim.change) {
+                None => finished.push(closed(claim, ChangeOutcome::Unwanted)),
+                Some(wants) if needs_nothing(&claim.change, &wants) => {
+                    let event = bare_event(&claim);
+                    finished.push(self.plan(&rules, claim, &event, None));
+                }
+                Some(wants) => {
+                    let Some(own) = permit.split(1) else { continue };
+                    let planner = self.clone();
+                    let (rules, cancel) = (Arc::clone(&rules), cancel.clone());
+                    tasks.spawn(async move {
+                        planner.read_and_finish(&rules, claim, wants, &cancel).await;
+                        drop(own);
+                    });
+                }
+            }
+        }
+        if !finished.is_empty() {
+            let planner = self.clone();
+            let cancel = cancel.clone();
+            tasks.spawn(async move {
+                planner.finish(finished, &cancel).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn read_and_finish(
+        &self,
+        rules: &Rules,
+        claim: Claim,
+        wants: Wants,
+        cancel: &CancellationToken,
+    ) {
+        let started = self.clock.monotonic();
+        let reader = Reader {
+            store: &self.store,
+            enricher: &self.enricher,
+            metrics: &self.metrics,
+        };
+        let fetch = rules
+            .fetch
+            .get(&claim.change.source)
+            .copied()
+            .unwrap_or_default();
+        let finish = match reader.read(&claim, &wants, fetch).await {
+            Read::Event { event, seen } => self.plan(rules, claim, &event, seen),
+            Read::Closed(outcome) => closed(claim, outcome),
+            Read::Again { after, reason } => {
+                debug!(change.id = %claim.change.id, ?after, reason, "change is read again later");
+                self.metrics
+                    .changes_retried
+                    .with_label_values(&[reason])
+                    .inc();
+                self.store.give_back(&claim, later(self.clock.now(), after));
+                return;
+            }
+        };
+        self.finish(vec![finish], cancel).await;
+        let took = self.clock.monotonic().saturating_sub(started);
+        self.metrics.plan_seconds.observe(took.as_secs_f64());
+    }
+
+    fn plan(
+        &self,
+        rules: &Rules,
+        claim: Claim,
+        event: &EnrichedEvent,
+        seen: Option<Seen>,
+    ) -> Finish {
+        let (outcome, deliveries) =
+            match rules
+                .routes
+                .plan_counted(event, self.clock.now(), &self.route_metrics)
+            {
+                Plan::Unmatched => (ChangeOutcome::Unmatched, vec![]),
+                Plan::Deliver(deliveries) => (ChangeOutcome::Planned, deliveries),
+                Plan::Quarantine { reason, detail } => {
+                    (ChangeOutcome::Quarantined { reason, detail }, vec![])
+                }
+            };
+        Finish {
+            claim,
+            outcome,
+            deliveries,
+            seen,
+        }
+    }
+
+    /// Writes until it is written, or we are told to stop: then the claims are given back.
+    async fn finish(&self, finished: Vec<Finish>, cancel: &CancellationToken) {
+        loop {
+            let wait = match self.store.finish(finished.clone()).await {
+                Ok(()) => break,
+                Err(StoreError::Unavailable { retry_after, .. }) => retry_after,
+                Err(error @ StoreError::Unusable { .. }) => {
+                    warn!(%error, "changes stay open: the store cannot be written");
+                    Duration::from_secs(5)
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => {
+                    for finish in &finished {
+                        self.store.give_back(&finish.claim, self.clock.now());
+                    }
+                    return;
+                }
+                () = self.clock.sleep(wait) => {}
+            }
+        }
+        for finish in &finished {
+            self.count(&finish.outcome);
+        }
+    }
+
+    fn count(&self, outcome: &ChangeOutcome) {
+        self.metrics
+            .changes_closed
+            .with_label_values(&[outcome.as_str()])
+            .inc();
+        if let ChangeOutcome::Quarantined { reason, detail } = outcome {
+            warn!(%reason, detail, "change set aside");
+            self.metrics
+                .quarantined
+                .with_label_values(&["change", reason.as_str()])
+                .inc();
+        }
+    }
+}
+
+fn needs_nothing(change: &Change, wants: &Wants) -> bool {
+    let deleted = matches!(change.operation, crate::event::Operation::Delete);
+    wants.listen == Listen::NoRecord && !deleted && !wants.before && !wants.body
+}
+
+fn closed(claim: Claim, outcome: ChangeOutcome) -> Finish {
+    Finish {
+        claim,
+        outcome,
+        deliveries: vec![],
+        seen: None,
+    }
+}
+
+fn bare_event(claim: &Claim) -> EnrichedEvent {
+    EnrichedEvent {
+        sequence: claim.change.record.is_some().then_some(claim.sequence),
+        change: claim.change.clone(),
+        state: RecordState::NotRead,
+        record: None,
+        before: None,
+        read_at: None,
+        body: None,
+    }
+}

@@ -1,0 +1,278 @@
+//! What a change needs before it can be planned: the record, the record as it was, the callback's body.
+
+use std::{collections::HashSet, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    enrich::{EnrichError, Enricher, Fields, ReadAnswer, ReadRequest},
+    event::{
+        Body, Change, ChangeOutcome, EnrichedEvent, Fetch, Operation, QuarantineReason, Record,
+        RecordState,
+    },
+    route::{Listen, MissingPolicy, Wants},
+    store::{Claim, Seen, Snapshot, Store, StoreError},
+};
+
+use super::Metrics;
+
+/// What reading came to.
+pub(super) enum Read {
+    /// Ready to be planned.
+    Event {
+        /// The change with its record.
+        event: Box<EnrichedEvent>,
+        /// What is now known of the record.
+        seen: Option<Seen>,
+    },
+    /// No plan is needed.
+    Closed(ChangeOutcome),
+    /// Zoho or the store could not be asked.
+    Again {
+        /// Wait so long.
+        after: Duration,
+        /// `zoho` or `store`.
+        reason: &'static str,
+    },
+}
+
+/// Reads for one change.
+pub(super) struct Reader<'a> {
+    pub store: &'a Store,
+    pub enricher: &'a Enricher,
+    pub metrics: &'a Metrics,
+}
+
+/// The record for one change, before it becomes an event.
+struct Found {
+    state: RecordState,
+    record: Option<Record>,
+    read_at: Option<jiff::Timestamp>,
+    seen: Option<Seen>,
+}
+
+impl Found {
+    const fn nothing(state: RecordState) -> Self {
+        Self {
+            state,
+            record: None,
+            read_at: None,
+            seen: None,
+        }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) async fn read(&self, claim: &Claim, wants: &Wants, fetch: Fetch) -> Read {
+        match self.try_read(claim, wants, fetch).await {
+            Ok(read) => read,
+            Err(StoreError::Unavailable { retry_after, .. }) => Read::Again {
+                after: retry_after,
+                reason: "store",
+            },
+            Err(StoreError::Unusable { .. }) => Read::Again {
+                after: Duration::from_secs(5),
+                reason: "store",
+            },
+        }
+    }
+
+    async fn try_read(
+        &self,
+        claim: &Claim,
+        wants: &Wants,
+        fetch: Fetch,
+    ) -> Result<Read, StoreError> {
+        let change = &claim.change;
+        let snapshot = self.snapshot(claim).await?;
+        let found = if change.operation == Operation::Delete {
+            Found::nothing(RecordState::Deleted)
+        } else {
+            match self.record(change, wants, fetch, snapshot.as_ref()).await {
+                Ok(Some(found)) => found,
+                Ok(None) => match self.missing(claim, wants).await? {
+                    Some(outcome) => return Ok(Read::Closed(outcome)),
+                    None => Found::nothing(RecordState::Unreadable),
+                },
+                Err(EnrichError::Retry { after, detail }) => {
+                    tracing::debug!(change.id = %change.id, detail, "zoho could not be asked");
+                    return Ok(Read::Again {
+                        after,
+                        reason: "zoho",
+                    });
+                }
+                Err(EnrichError::Refuse { reason, detail }) => {
+                    return Ok(Read::Closed(ChangeOutcome::Quarantined { reason, detail }));
+                }
+            }
+        };
+        let body = if wants.body {
+            let bytes = self.store.body(claim.notification_no).await?;
+            // It was read once, before it was accepted; it is gone only when retention was faster than Zoho.
+            bytes.and_then(|it| Body::parse(&it, None).ok())
+        } else {
+            None
+        };
+        let event = EnrichedEvent {
+            sequence: change.record.is_some().then_some(claim.sequence),
+            change: change.clone(),
+            state: found.state,
+            record: found.record,
+            before: snapshot.map(|it| it.seen.record),
+            read_at: found.read_at,
+            body,
+        };
+        Ok(Read::Event {
+            event: Box::new(event),
+            seen: found.seen,
+        })
+    }
+
+    async fn snapshot(&self, claim: &Claim) -> Result<Option<Snapshot>, StoreError> {
+        let change = &claim.change;
+        let (Some(_), Some(record)) = (&change.connection, &change.record) else {
+            return Ok(None);
+        };
+        let asked = vec![(claim.key, change.module.clone(), record.clone())];
+        Ok(self.store.snapshots(asked).await?.remove(&claim.key))
+    }
+
+    /// `None` where Zoho does not return the record.
+    async fn record(
+        &self,
+        change: &Change,
+        wants: &Wants,
+        fetch: Fetch,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<Option<Found>, EnrichError> {
+        let fields = match &wants.listen {
+            Listen::NoRecord => return Ok(Some(Found::nothing(RecordState::NotRead))),
+            Listen::All => Fields::All,
+            Listen::Fields(fields) => Fields::Only(fields.iter().cloned().collect()),
+        };
+        let (Some(connection), Some(record)) = (&change.connection, &change.record) else {
+            return Ok(Some(from_values(change)));
+        };
+        if fetch == Fetch::Never {
+            return Ok(Some(from_values(change)));
+        }
+        if let Some(found) = covered(change, &fields, wants.full, snapshot) {
+            self.metrics
+                .fetches_skipped
+                .with_label_values(&["values_cover"])
+                .inc();
+            return Ok(Some(found));
+        }
+        let request = ReadRequest {
+            connection: connection.clone(),
+            module: change.module.clone(),
+            record: record.clone(),
+            fields,
+            full: wants.full,
+            server_time: change.server_time,
+            modified_at_least: snapshot.and_then(|it| it.seen.modified_at),
+        };
+        Ok(match self.enricher.read(request).await? {
+            ReadAnswer::Missing => None,
+            ReadAnswer::Found {
+                record,
+                read_at,
+                modified_at,
+            } => Some(Found {
+                state: RecordState::Present,
+                read_at: Some(read_at),
+                seen: Some(Seen {
+                    record: merged(snapshot, &record),
+                    modified_at,
+                    read_at: Some(read_at),
+                }),
+                record: Some(record),
+            }),
+        })
+    }
+
+    /// What becomes of a change whose record Zoho does not return; `None` sends it without.
+    async fn missing(
+        &self,
+        claim: &Claim,
+        wants: &Wants,
+    ) -> Result<Option<ChangeOutcome>, StoreError> {
+        if self.store.deleted_meanwhile(claim.key, claim.no).await? {
+            return Ok(Some(ChangeOutcome::Superseded));
+        }
+        Ok(match wants.on_missing {
+            MissingPolicy::Send => None,
+            MissingPolicy::Quarantine => Some(ChangeOutcome::Quarantined {
+                reason: QuarantineReason::RecordMissing,
+                detail: "zoho does not return the record: converted, not shared with our user, \
+                         waiting for approval, or deleted"
+                    .to_owned(),
+            }),
+        })
+    }
+}
+
+/// The callback's values are all there is.
+fn from_values(change: &Change) -> Found {
+    let Some(values) = &change.values else {
+        return Found::nothing(RecordState::NotRead);
+    };
+    Found {
+        record: Some(Record {
+            values: values.clone(),
+            fields: values.keys().cloned().collect(),
+        }),
+        ..Found::nothing(RecordState::Present)
+    }
+}
+
+/// The callback's values, where they cover the fields and are newer than all that was planned for the record.
+fn covered(
+    change: &Change,
+    fields: &Fields,
+    full: bool,
+    snapshot: Option<&Snapshot>,
+) -> Option<Found> {
+    let (Fields::Only(fields), Some(values), false) = (fields, &change.values, full) else {
+        return None;
+    };
+    if snapshot.is_some_and(|it| change.server_time <= it.server_time_max) {
+        return None;
+    }
+    let mut values = values.clone();
+    if let Some(record) = &change.record {
+        values.insert("id".to_owned(), Value::String(record.to_string()));
+    }
+    let known: HashSet<&str> = values.keys().map(String::as_str).collect();
+    if !fields.iter().all(|field| known.contains(field.as_str())) {
+        return None;
+    }
+    let record = Record {
+        fields: values.keys().cloned().collect(),
+        values,
+    };
+    Some(Found {
+        state: RecordState::Present,
+        read_at: None,
+        seen: Some(Seen {
+            record: merged(snapshot, &record),
+            modified_at: snapshot.and_then(|it| it.seen.modified_at),
+            read_at: snapshot.and_then(|it| it.seen.read_at),
+        }),
+        record: Some(record),
+    })
+}
+
+/// The newer values over the older ones: a snapshot holds the last that was seen of each field.
+fn merged(snapshot: Option<&Snapshot>, newer: &Record) -> Record {
+    let Some(snapshot) = snapshot else {
+        return newer.clone();
+    };
+    let mut merged = snapshot.seen.record.clone();
+    for field in &newer.fields {
+        merged.values.remove(field);
+    }
+    merged.values.extend(newer.values.clone());
+    merged.fields.extend(newer.fields.iter().cloned());
+    merged
+}

@@ -1,0 +1,96 @@
+//! A 200 survives a crash: `kill -9` under load, at random moments, again and again.
+
+use std::{collections::HashSet, time::Duration};
+
+use serde_json::json;
+use zoho_sim::{Settings, Sim};
+
+use crate::support::{
+    load::Load,
+    queue::{TestQueue, amqp_url, distinct_in_order},
+    router::Router,
+};
+
+const ROUNDS: u64 = 20;
+
+const RECORDS: usize = 40;
+
+fn routes(zoho: &str, queue: &str) -> String {
+    format!(
+        r#"
+version: 1
+connections:
+  acme: {{ api_url: "{zoho}", accounts_url: "{zoho}", client_id: 1000.SIM, client_secret: sim, refresh_token: 1000.sim.refresh }}
+sources:
+  crm: {{ kind: watch, connection: acme, verify: {{ token: [test-token] }} }}
+destinations:
+  queue:
+    kind: amqp
+    url: ["{amqp}"]
+    exchange: {{ name: "" }}
+    queues: [ {{ name: {queue}, type: quorum }} ]
+routes:
+  leads:
+    on: [Leads.update]
+    enrich: {{ fields: [Last_Name, Company] }}
+    send: [ {{ to: queue, key: {queue} }} ]
+"#,
+        amqp = amqp_url()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_200_survives_twenty_kills_under_load() {
+    let sim = Sim::start(Settings::on_loopback()).await.unwrap();
+    let records: Vec<_> = (0..RECORDS)
+        .map(|number| {
+            sim.insert(
+                "Leads",
+                json!({ "Last_Name": format!("Example {number}"), "Company": "Example" }),
+            )
+            .unwrap()
+        })
+        .collect();
+    let queue = TestQueue::declare("crash").await;
+    let mut router = Router::new(&routes(&sim.base_url(), &queue.name));
+    let load = Load::new();
+    for _ in 0..ROUNDS {
+        router.start().await;
+        let url = router.url("/in/crm");
+        let moment = Duration::from_millis(rand::random_range(50..600));
+        let killed = async {
+            clock::Clock::real().sleep(moment).await;
+            router.kill().await;
+        };
+        let all_of_it = moment + Duration::from_millis(50);
+        tokio::join!(load.run(&url, &records, 8, all_of_it), killed);
+    }
+    router.start().await;
+    router.settled(Duration::from_secs(60)).await;
+    let messages = queue.drain(Duration::from_secs(2)).await;
+
+    let distinct = distinct_in_order(&messages);
+    let arrived: HashSet<_> = distinct
+        .values()
+        .map(|it| (it.subject().to_owned(), it.attributes["time"].clone()))
+        .collect();
+    let answered = load.answered();
+    assert!(
+        answered.len() > 200,
+        "only {} were answered",
+        answered.len()
+    );
+    for (record, at) in &answered {
+        let time = jiff::Timestamp::from_millisecond(i64::try_from(*at).unwrap()).unwrap();
+        let time = time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        assert!(
+            arrived.contains(&(record.clone(), time)),
+            "{record} at {at} was answered 200 and is lost"
+        );
+    }
+    let tokens = sim.counters().token_requests();
+    assert!(tokens <= 2, "{tokens} token requests");
+    router.stop().await;
+    queue.delete().await;
+    sim.shutdown().await;
+}

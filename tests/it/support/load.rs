@@ -1,0 +1,84 @@
+//! Watch callbacks as Zoho sends them, and a list of those that were answered 200.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+/// Proof in every callback.
+pub const TOKEN: &str = "test-token";
+
+/// A watch callback for some records of Leads.
+pub fn callback(operation: &str, ids: &[&str], server_time_ms: u64) -> Value {
+    json!({
+        "server_time": server_time_ms,
+        "query_params": {},
+        "module": "Leads",
+        "resource_uri": "https://www.zohoapis.com/crm/v2/Leads",
+        "ids": ids,
+        "affected_fields": ids.iter().map(|id| json!({ *id: ["Company"] })).collect::<Vec<_>>(),
+        "operation": operation,
+        "channel_id": "1000000068001",
+        "token": TOKEN,
+    })
+}
+
+/// A callback that was answered 200: its record and its server_time.
+pub type Answered = (String, u64);
+
+/// Connections that send callbacks until they are told to stop.
+pub struct Load {
+    answered: Arc<Mutex<Vec<Answered>>>,
+    /// Makes every server_time unique, over restarts too.
+    time: Arc<AtomicU64>,
+}
+
+impl Load {
+    pub fn new() -> Self {
+        Self {
+            answered: Arc::default(),
+            time: Arc::new(AtomicU64::new(1_750_000_000_000)),
+        }
+    }
+
+    /// Sends from `connections` connections for about `length`, each to another of `records` in turn.
+    pub async fn run(&self, url: &str, records: &[String], connections: usize, length: Duration) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let workers: Vec<_> = (0..connections)
+            .map(|worker| {
+                let (url, records) = (url.to_owned(), records.to_vec());
+                let (stop, time) = (Arc::clone(&stop), Arc::clone(&self.time));
+                let answered = Arc::clone(&self.answered);
+                tokio::spawn(async move {
+                    let client = super::router::client();
+                    let mut turn = worker;
+                    while !stop.load(Ordering::Relaxed) {
+                        let record = &records[turn % records.len()];
+                        turn += connections;
+                        let at = time.fetch_add(1, Ordering::Relaxed);
+                        let body = callback("update", &[record.as_str()], at);
+                        let sent = client.post(&url).json(&body).send().await;
+                        if sent.is_ok_and(|it| it.status() == 200) {
+                            answered.lock().unwrap().push((record.clone(), at));
+                        }
+                    }
+                })
+            })
+            .collect();
+        clock::Clock::real().sleep(length).await;
+        stop.store(true, Ordering::Relaxed);
+        for worker in workers {
+            worker.await.unwrap();
+        }
+    }
+
+    /// All that were answered 200 so far.
+    pub fn answered(&self) -> Vec<Answered> {
+        self.answered.lock().unwrap().clone()
+    }
+}
