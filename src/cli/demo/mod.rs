@@ -33,8 +33,8 @@ use super::{FAILED, say};
 /// What the router runs with.
 const ROUTES: &str = include_str!("routes.yaml");
 
-/// Added when `AMQP_URL` is set.
-const RABBITMQ: &str = include_str!("rabbitmq.yaml");
+/// Ends the lines of [`ROUTES`] that are taken when `AMQP_URL` is set.
+const RABBITMQ_MARK: &str = "# rabbitmq";
 
 /// Longest wait for what is under way when the activity ends.
 const SETTLE_MAX: Duration = Duration::from_secs(15);
@@ -161,12 +161,11 @@ async fn start(
     clock: &Clock,
 ) -> anyhow::Result<App> {
     let routes = folder.0.join("routes.yaml");
-    let text = if environment.contains_key("AMQP_URL") {
-        [ROUTES, RABBITMQ].concat()
-    } else {
-        ROUTES.to_owned()
-    };
-    std::fs::write(&routes, text)?;
+    let rabbitmq = environment.contains_key("AMQP_URL");
+    let lines = ROUTES
+        .lines()
+        .filter(|it| rabbitmq || !it.ends_with(RABBITMQ_MARK));
+    std::fs::write(&routes, lines.collect::<Vec<_>>().join("\n"))?;
     let config = config::load(&routes, &|name| environment.get(name).cloned())
         .map_err(|problems| anyhow::anyhow!("{}", problems.render_for_terminal()))?;
     let loopback = (std::net::Ipv4Addr::LOCALHOST, 0).into();
