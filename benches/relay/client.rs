@@ -19,6 +19,9 @@ use super::CONNECTIONS;
 /// Bytes of a body, about.
 const BODY_BYTES: usize = 1024;
 
+/// Id of the first record that is changed.
+pub(super) const FIRST_ID: u64 = 1_000_000_000_000_000_000;
+
 /// Where to POST.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -36,7 +39,7 @@ pub(super) struct Load {
 
 /// Each request is another record's change.
 fn request(target: &Target, number: usize) -> Vec<u8> {
-    let id = 1_000_000_000_000_000_000_u64 + number as u64;
+    let id = FIRST_ID + number as u64;
     let mut body = format!(
         r#"{{"server_time":{},"query_params":{{}},"module":"Leads","resource_uri":"https://www.zohoapis.com/crm/v2/Leads","ids":["{id}"],"affected_fields":[{{"{id}":["Company","Phone"]}}],"operation":"update","channel_id":"1000000068001","token":"bench-token","padding":""#,
         1_750_000_000_000_u64 + number as u64,

@@ -5,6 +5,8 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -105,7 +107,7 @@ async fn run(arguments: &Arguments) {
             broker.empty().await;
             let zohook = Server::zohook(routes, &broker).await;
             let load = through(&zohook, "/in/bench", &broker, arguments.messages).await;
-            let calls = zohook.api_calls().await;
+            let calls = zohook.api_calls();
             report.add(name, Measure::new(&load, &zohook).with_calls(calls));
             zohook.stop().await;
         }

@@ -12,7 +12,7 @@ use lapin::{
 pub(super) const QUEUE: &str = "zohook-bench";
 
 /// Longest wait for the messages of one measurement.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+const WAIT_MAX: Duration = Duration::from_mins(2);
 
 pub(super) struct Broker {
     pub url: String,

@@ -93,7 +93,7 @@ impl Report {
             "p50 ms",
             "p99 ms",
             "peak MiB",
-            "API calls",
+            "reads",
         ]);
         for row in rows {
             let number =

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// Public port, where Zoho calls.
     #[arg(long, env = "ZOHOOK_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Admin port: /livez /readyz /metrics /api/v1. Off loopback it needs ZOHOOK_ADMIN_TOKEN.
+    /// Admin port: /livez /readyz /metrics /api/v1. Off loopback it needs `ZOHOOK_ADMIN_TOKEN`.
     #[arg(long, env = "ZOHOOK_ADMIN_LISTEN", default_value = "127.0.0.1:9180")]
     admin_listen: SocketAddr,
     /// Where everything is kept.

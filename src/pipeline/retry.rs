@@ -13,7 +13,7 @@ use jiff::Timestamp;
 pub(super) const DESTINATION_BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// Longest wait that a destination may ask for with Retry-After.
-pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 /// A message's own failure.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn check(attempts: u32, attempts_max: Option<u32>, policy: FailurePolicy) -> Option<Duration> {
-        let schedule = RetrySchedule(vec![Duration::from_secs(5), Duration::from_secs(300)]);
+        let schedule = RetrySchedule(vec![Duration::from_secs(5), Duration::from_mins(5)]);
         let now = Timestamp::UNIX_EPOCH;
         match after_message_failure(
             &schedule,
@@ -109,7 +109,7 @@ mod tests {
     fn a_schedule_of_two_waits_gives_three_attempts() {
         let quarantine = FailurePolicy::Quarantine;
         assert_eq!(check(0, None, quarantine), Some(Duration::from_secs(5)));
-        assert_eq!(check(1, None, quarantine), Some(Duration::from_secs(300)));
+        assert_eq!(check(1, None, quarantine), Some(Duration::from_mins(5)));
         assert_eq!(check(2, None, quarantine), None);
     }
 
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_blocking_send_goes_on_at_the_last_step() {
         let block = FailurePolicy::Block;
-        assert_eq!(check(7, None, block), Some(Duration::from_secs(300)));
+        assert_eq!(check(7, None, block), Some(Duration::from_mins(5)));
     }
 
     #[test]

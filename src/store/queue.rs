@@ -405,7 +405,7 @@ mod tests {
         queue.committed(row(1, 2));
         queue.committed(row(2, 3));
         assert_eq!(out(&mut queue, 100), [1, 3]);
-        assert_eq!(out(&mut queue, 100), [] as [i64; 0]);
+        assert_eq!(out(&mut queue, 100), Vec::<i64>::new());
         queue.closed(key(1), 1, Some(row(1, 2)), 1);
         assert_eq!(out(&mut queue, 100), [2]);
         assert_eq!(queue.state(), (2, Some(2)));
@@ -427,7 +427,7 @@ mod tests {
             rank: 3,
             ..row(1, 3)
         });
-        assert_eq!(out(&mut queue, 100), [] as [i64; 0]);
+        assert_eq!(out(&mut queue, 100), Vec::<i64>::new());
     }
 
     #[test]

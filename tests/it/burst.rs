@@ -90,7 +90,7 @@ routes:
     }
     let took = clock.monotonic();
 
-    router.settled(Duration::from_secs(60)).await;
+    router.settled(Duration::from_mins(1)).await;
     let messages = distinct_in_order(&queue.drain(Duration::from_secs(2)).await);
     assert_eq!(messages.len(), CALLBACKS);
     let counters = sim.counters();

@@ -296,7 +296,7 @@ async fn what_is_given_back_comes_again_at_its_time() {
     assert!(nothing(store.due(&erp(), 1)).await);
     store.due_now(&erp());
     let due = quick(store.due(&erp(), 1)).await.remove(0);
-    let at = clock.now() + Duration::from_secs(60);
+    let at = clock.now() + Duration::from_mins(1);
     let again = Settled::Again {
         at,
         attempts: 1,
@@ -305,7 +305,7 @@ async fn what_is_given_back_comes_again_at_its_time() {
     store.settle(vec![settlement(&due, again)]).await.unwrap();
     store.due_now(&erp());
     assert!(nothing(store.due(&erp(), 1)).await);
-    hand.advance(Duration::from_secs(60));
+    hand.advance(Duration::from_mins(1));
     assert_eq!(quick(store.due(&erp(), 1)).await[0].attempts, 1);
 }
 

@@ -1,6 +1,6 @@
 //! What people do in a CRM all day: new leads, edits, deals that move, now and then something deleted.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use clock::Clock;
 use serde_json::{Value, json};
@@ -56,11 +56,16 @@ impl<'a> Activity<'a> {
         self.made
     }
 
-    /// One change after the other, for ever.
-    pub(super) async fn go_on(&mut self, clock: &Clock) {
-        loop {
+    /// One change after the other, until `until` is over.
+    pub(super) async fn go_on(&mut self, clock: &Clock, until: impl Future<Output = ()>) {
+        let mut until = pin!(until);
+        let mut over = false;
+        while !over {
             self.one();
-            clock.sleep(self.pause).await;
+            over = tokio::select! {
+                () = &mut until => true,
+                () = clock.sleep(self.pause) => false,
+            };
         }
     }
 

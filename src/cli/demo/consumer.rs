@@ -23,7 +23,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 /// Events that wait to be shown; a consumer that is slow makes zohook wait, not lose.
 const SHOWN_WAITING_MAX: usize = 256;
 
-/// A CloudEvent as it came in, what the demo looks at.
+/// An event as it came in, what the demo looks at.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Received {
     pub id: String,

@@ -52,7 +52,7 @@ pub(super) struct Arguments {
 fn duration(text: &str) -> Result<Duration, String> {
     let duration: SignedDuration = text
         .parse()
-        .map_err(|_| "expected a duration such as 30s or 5m".to_owned())?;
+        .map_err(|error| format!("expected a duration such as 30s or 5m: {error}"))?;
     match Duration::try_from(duration) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         Ok(_) | Err(_) => Err("must be more than nothing".to_owned()),
@@ -74,7 +74,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let sim = Sim::start(zoho_sim::Settings::on_loopback()).await?;
     let secrets = Secrets::random();
     let (consumer, address, events) = Consumer::start(&secrets.sign).await?;
-    let base_url = sim.base_url().to_string();
+    let base_url = sim.base_url();
     let environment = environment(&base_url, &format!("http://{address}/events"), &secrets);
     let app = start(&folder, &environment, &clock).await?;
     let notify_url = format!("http://{}/in/crm?k={}", app.public_address(), secrets.key);
@@ -212,17 +212,19 @@ async fn act_and_show(
             screen.event(&event, show_clock.now());
         }
     });
-    let until = async {
+    let time_is_up = async {
         match length {
             Some(length) => clock.sleep(length).await,
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        () = activity.go_on(clock) => {}
-        () = until => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let until = async {
+        tokio::select! {
+            () = time_is_up => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    activity.go_on(clock, until).await;
 }
 
 /// The ledger once nothing is under way any more.
@@ -246,7 +248,7 @@ mod tests {
     #[test]
     fn a_length_is_a_duration_and_a_rate_is_per_second() {
         assert_eq!(duration("20s"), Ok(Duration::from_secs(20)));
-        assert_eq!(duration("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("1m"), Ok(Duration::from_mins(1)));
         assert!(duration("0s").is_err());
         assert!(duration("soon").is_err());
         assert_eq!(per_second("5/s"), Ok(5));

@@ -77,7 +77,7 @@ impl Screen {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
         let (n, c, d) = (&ledger.notifications, &ledger.changes, &ledger.deliveries);
-        let rows: [(&str, u64, Vec<(&str, u64)>); 3] = [
+        let rows = [
             (
                 "notifications accepted",
                 n.accepted,

@@ -11,10 +11,10 @@ use std::{
 use serde_json::{Value, json};
 
 /// Proof in every callback.
-pub const TOKEN: &str = "test-token";
+pub(crate) const TOKEN: &str = "test-token";
 
 /// A watch callback for some records of Leads.
-pub fn callback(operation: &str, ids: &[&str], server_time_ms: u64) -> Value {
+pub(crate) fn callback(operation: &str, ids: &[&str], server_time_ms: u64) -> Value {
     json!({
         "server_time": server_time_ms,
         "query_params": {},
@@ -28,18 +28,18 @@ pub fn callback(operation: &str, ids: &[&str], server_time_ms: u64) -> Value {
     })
 }
 
-/// A callback that was answered 200: its record and its server_time.
-pub type Answered = (String, u64);
+/// A callback that was answered 200: its record and its `server_time`.
+pub(crate) type Answered = (String, u64);
 
 /// Connections that send callbacks until they are told to stop.
-pub struct Load {
+pub(crate) struct Load {
     answered: Arc<Mutex<Vec<Answered>>>,
-    /// Makes every server_time unique, over restarts too.
+    /// Makes every `server_time` unique, over restarts too.
     time: Arc<AtomicU64>,
 }
 
 impl Load {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             answered: Arc::default(),
             time: Arc::new(AtomicU64::new(1_750_000_000_000)),
@@ -47,7 +47,13 @@ impl Load {
     }
 
     /// Sends from `connections` connections for about `length`, each to another of `records` in turn.
-    pub async fn run(&self, url: &str, records: &[String], connections: usize, length: Duration) {
+    pub(crate) async fn run(
+        &self,
+        url: &str,
+        records: &[String],
+        connections: usize,
+        length: Duration,
+    ) {
         let stop = Arc::new(AtomicBool::new(false));
         let workers: Vec<_> = (0..connections)
             .map(|worker| {
@@ -78,7 +84,7 @@ impl Load {
     }
 
     /// All that were answered 200 so far.
-    pub fn answered(&self) -> Vec<Answered> {
+    pub(crate) fn answered(&self) -> Vec<Answered> {
         self.answered.lock().unwrap().clone()
     }
 }

@@ -10,46 +10,50 @@ use lapin::{
 };
 
 /// The broker that the test script starts.
-pub fn amqp_url() -> String {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how a test is told where the broker is"
+)]
+pub(crate) fn amqp_url() -> String {
     std::env::var("AMQP_URL").expect(
         "AMQP_URL must name a RabbitMQ: run the tests through scripts/test, which installs and starts one",
     )
 }
 
 /// A durable quorum queue that is deleted by [`Self::delete`].
-pub struct TestQueue {
-    pub name: String,
+pub(crate) struct TestQueue {
+    pub(crate) name: String,
     channel: Channel,
     _connection: Connection,
 }
 
 /// A message as consumed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Message {
-    pub body: Vec<u8>,
-    pub routing_key: String,
-    pub message_id: Option<String>,
-    pub persistent: bool,
+pub(crate) struct Message {
+    pub(crate) body: Vec<u8>,
+    pub(crate) routing_key: String,
+    pub(crate) property_id: Option<String>,
+    pub(crate) persistent: bool,
     /// `ce-…` without the prefix, traceparent left out.
-    pub attributes: HashMap<String, String>,
+    pub(crate) attributes: HashMap<String, String>,
 }
 
 impl Message {
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.attributes["id"]
     }
 
-    pub fn subject(&self) -> &str {
+    pub(crate) fn subject(&self) -> &str {
         &self.attributes["subject"]
     }
 
-    pub fn sequence(&self) -> &str {
+    pub(crate) fn sequence(&self) -> &str {
         &self.attributes["sequence"]
     }
 }
 
 impl TestQueue {
-    pub async fn declare(prefix: &str) -> Self {
+    pub(crate) async fn declare(prefix: &str) -> Self {
         let name = format!("{prefix}-{}", uuid::Uuid::new_v4().simple());
         let connection = Connection::connect(&amqp_url(), ConnectionProperties::default())
             .await
@@ -76,7 +80,7 @@ impl TestQueue {
     }
 
     /// Consumes until nothing has come for `quiet`, in the order of the queue.
-    pub async fn drain(&self, quiet: Duration) -> Vec<Message> {
+    pub(crate) async fn drain(&self, quiet: Duration) -> Vec<Message> {
         let mut consumer = self
             .channel
             .basic_consume(
@@ -95,7 +99,7 @@ impl TestQueue {
             let headers = properties.headers().clone().unwrap_or_default();
             messages.push(Message {
                 routing_key: delivery.routing_key.to_string(),
-                message_id: properties.message_id().as_ref().map(ToString::to_string),
+                property_id: properties.message_id().as_ref().map(ToString::to_string),
                 persistent: *properties.delivery_mode() == Some(2),
                 attributes: headers
                     .inner()
@@ -118,7 +122,7 @@ impl TestQueue {
         messages
     }
 
-    pub async fn delete(self) {
+    pub(crate) async fn delete(self) {
         self.channel
             .queue_delete(self.name.as_str().into(), QueueDeleteOptions::default())
             .await
@@ -127,16 +131,12 @@ impl TestQueue {
 }
 
 fn text(value: &AMQPValue) -> Option<String> {
-    match value {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
-    }
+    value.as_long_string().map(ToString::to_string)
 }
 
 /// Promises 4 and 5, as a consumer sees them: every repeat of an id is the same message, and once ids seen before are
 /// dropped the sequence of a subject never falls. Gives the first message of each id.
-pub fn distinct_in_order(messages: &[Message]) -> HashMap<String, Message> {
+pub(crate) fn distinct_in_order(messages: &[Message]) -> HashMap<String, Message> {
     let mut first: HashMap<String, Message> = HashMap::new();
     let mut last: HashMap<(String, String), String> = HashMap::new();
     for message in messages {

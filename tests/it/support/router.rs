@@ -16,9 +16,9 @@ use tokio::process::{Child, Command};
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// `zohook serve` in a folder of its own. Killed when dropped.
-pub struct Router {
-    pub public: SocketAddr,
-    pub admin: SocketAddr,
+pub(crate) struct Router {
+    pub(crate) public: SocketAddr,
+    pub(crate) admin: SocketAddr,
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
     child: Option<Child>,
@@ -26,7 +26,7 @@ pub struct Router {
 
 impl Router {
     /// Writes the file, starts nothing yet.
-    pub fn new(routes_yaml: &str) -> Self {
+    pub(crate) fn new(routes_yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("routes.yaml"), routes_yaml).unwrap();
         Self {
@@ -38,26 +38,26 @@ impl Router {
         }
     }
 
-    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn routes_path(&self) -> PathBuf {
+    pub(crate) fn routes_path(&self) -> PathBuf {
         self.folder.path().join("routes.yaml")
     }
 
     /// Everything it has written to stderr so far, over all starts.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// Starts and waits until it is ready.
-    pub async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -99,14 +99,14 @@ impl Router {
     }
 
     /// `kill -9`.
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().await.unwrap();
         }
     }
 
     /// SIGTERM, and how it ended.
-    pub async fn stop(&mut self) -> std::process::ExitStatus {
+    pub(crate) async fn stop(&mut self) -> std::process::ExitStatus {
         let mut child = self.child.take().unwrap();
         let pid = child.id().unwrap().to_string();
         let status = std::process::Command::new("kill")
@@ -119,21 +119,21 @@ impl Router {
             .unwrap()
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.public)
     }
 
     /// The text of an admin path.
-    pub async fn admin(&self, path: &str) -> String {
+    pub(crate) async fn admin(&self, path: &str) -> String {
         get(self.admin, path).await.unwrap_or_default()
     }
 
-    pub async fn ledger(&self) -> Value {
+    pub(crate) async fn ledger(&self) -> Value {
         serde_json::from_str(&self.admin("/api/v1/ledger").await).unwrap()
     }
 
     /// Waits until nothing waits in the inbox or for a destination, and checks that the ledger adds up.
-    pub async fn settled(&self, longest: Duration) -> Value {
+    pub(crate) async fn settled(&self, longest: Duration) -> Value {
         until("everything to be settled", longest, async || {
             let ledger = self.ledger().await;
             ledger["ledger"]["changes"]["waiting"] == 0
@@ -147,7 +147,7 @@ impl Router {
 }
 
 /// Waits for a condition; panics with `what` when it takes longer.
-pub async fn until(what: &str, longest: Duration, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, longest: Duration, mut holds: impl AsyncFnMut() -> bool) {
     let clock = Clock::real();
     while !holds().await {
         assert!(clock.monotonic() < longest, "waited {longest:?} for {what}");
@@ -156,7 +156,7 @@ pub async fn until(what: &str, longest: Duration, mut holds: impl AsyncFnMut() -
 }
 
 /// A client with a timeout.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .timeout(Duration::from_secs(30))
         .build()
