@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use http::HeaderName;
 
-use crate::verify::{Algorithm, Encoding, Hmac, Proof, Signed};
+use crate::verify::{Algorithm, Encoding, Hmac, Preset, Proof, Signed};
 
 use super::{
     reader::{Fields, Reader},
@@ -165,59 +165,6 @@ fn parameters(reader: &mut Reader<'_>, node: &Node) -> Named {
         .collect()
 }
 
-/// A product's recipe, but for the secret.
-struct Recipe {
-    header: &'static str,
-    encoding: Encoding,
-    signed: Signed,
-}
-
-/// All sign with HMAC-SHA256. The header names, what is signed and how it is written are Zoho's:
-/// "Securing webhooks" (Billing), "Verification" (Payments), "Securing Zoho Sign Webhooks",
-/// "Webhook Security: HMAC signature" (Projects, which does not say the encoding), "Webinar webhooks".
-const PRESETS: [(&str, &Recipe); 5] = [
-    (
-        "zoho-billing",
-        &Recipe {
-            header: "x-zoho-webhook-signature",
-            encoding: Encoding::Hex,
-            signed: Signed::SortedParametersThenBody,
-        },
-    ),
-    (
-        "zoho-payments",
-        &Recipe {
-            header: "x-zoho-webhook-signature",
-            encoding: Encoding::Hex,
-            signed: Signed::TimestampDotBody,
-        },
-    ),
-    (
-        "zoho-sign",
-        &Recipe {
-            header: "x-zs-webhook-signature",
-            encoding: Encoding::Base64,
-            signed: Signed::Body,
-        },
-    ),
-    (
-        "zoho-webinar",
-        &Recipe {
-            header: "x-webinar-signature",
-            encoding: Encoding::Hex,
-            signed: Signed::Body,
-        },
-    ),
-    (
-        "zoho-projects",
-        &Recipe {
-            header: "x-zp-webhook-signature",
-            encoding: Encoding::Either,
-            signed: Signed::Body,
-        },
-    ),
-];
-
 const ALGORITHMS: [(&str, Algorithm); 4] = [
     ("md5", Algorithm::Md5),
     ("sha1", Algorithm::Sha1),
@@ -261,7 +208,7 @@ fn hmac(reader: &mut Reader<'_>, node: &Node) -> Option<Hmac> {
 }
 
 fn by_preset(reader: &mut Reader<'_>, fields: &Fields<'_>, preset: &Node) -> Option<Hmac> {
-    let recipe = reader.word(preset, &PRESETS)?;
+    let preset = reader.word(preset, &Preset::ALL.map(|it| (it.as_str(), it)))?;
     for key in ["header", "algorithm", "encoding", "signed"] {
         if let Some(node) = fields.get(key) {
             reader.error_hint(
@@ -271,14 +218,7 @@ fn by_preset(reader: &mut Reader<'_>, fields: &Fields<'_>, preset: &Node) -> Opt
             );
         }
     }
-    Some(Hmac {
-        header: recipe.header.to_owned(),
-        algorithm: Algorithm::Sha256,
-        encoding: recipe.encoding,
-        signed: recipe.signed,
-        tolerance: None,
-        secret: vec![],
-    })
+    Some(preset.with_secret(vec![]))
 }
 
 fn by_hand(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Hmac> {
