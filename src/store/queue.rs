@@ -49,6 +49,8 @@ struct Head<T> {
     rank: i64,
     since: i64,
     state: State,
+    /// It was out before, so that it keeps its place before older ones that come later.
+    came_back: bool,
     content: Option<(T, usize)>,
 }
 
@@ -217,6 +219,7 @@ impl<T> Queue<T> {
             && let Some(mut head) = self.remove(key)
         {
             head.content = None;
+            head.came_back = true;
             head.state = State::Later { due, put_back };
             self.insert(key, head);
         }
@@ -281,7 +284,7 @@ impl<T> Queue<T> {
     /// False when there is no room for another record.
     fn place(&mut self, row: Row<T>) -> bool {
         if let Some(head) = self.heads.get(&row.key) {
-            let waits = matches!(head.state, State::Ready { .. });
+            let waits = matches!(head.state, State::Ready { .. }) && !head.came_back;
             if waits && head.no != row.no && (row.rank, row.no) < (head.rank, head.no) {
                 self.remove(row.key);
                 self.insert_row(row);
@@ -313,6 +316,7 @@ impl<T> Queue<T> {
             rank: row.rank,
             since: row.since,
             state,
+            came_back: false,
             content,
         };
         self.insert(row.key, head);

@@ -205,6 +205,8 @@ impl Writer {
         metrics
             .group_jobs
             .observe(f64::from(u32::try_from(answers.len()).unwrap_or(u32::MAX)));
+        // Before the answers, so that who was refused does not find it ready.
+        self.tell_ready();
         let refusal = result.as_ref().err().map(Refusal::from);
         for pending in answers {
             if let Some(more) = pending.answer(refusal.as_ref()) {
