@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -67,7 +68,7 @@ async fn program() {
             let id = sent.id;
             store.accept(sent).await.unwrap();
             let cut = fs::metadata(folder.join("shadow/count")).map_or(0, |it| it.len());
-            answered.push_str(&format!("{id} {cut}\n"));
+            writeln!(answered, "{id} {cut}").unwrap();
             let claims = store.claim(1).await;
             store
                 .finish(
@@ -163,7 +164,8 @@ impl World {
                 .push(id.to_owned());
         }
         let mut must = vec![];
-        let (mut checked, mut lost) = (0, 0);
+        let mut cuts = 0;
+        let mut missing = 0;
         let last = fs::metadata(self.path("shadow/count")).unwrap().len();
         for cut in 0..=last {
             must.extend(by_cut.remove(&cut).unwrap_or_default());
@@ -171,13 +173,13 @@ impl World {
             if must.is_empty() || !folder.exists() {
                 continue;
             }
-            checked += 1;
+            cuts += 1;
             if !holds(&folder, &must) {
-                lost += 1;
+                missing += 1;
             }
             fs::remove_dir_all(folder).unwrap();
         }
-        (checked, lost)
+        (cuts, missing)
     }
 }
 

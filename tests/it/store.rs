@@ -132,7 +132,7 @@ fn erp() -> DestinationName {
 async fn quick<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future)
         .await
-        .expect("it takes too long")
+        .unwrap()
 }
 
 /// Nothing comes within a moment.
@@ -812,6 +812,73 @@ async fn wait_until(condition: impl Fn() -> bool) {
     let clock = Clock::real();
     quick(async {
         while !condition() {
+            clock.sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finished_rows_go_by_age_and_a_record_is_remembered_longer() {
+    let folder = TempDir::new().unwrap();
+    let (clock, hand) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    for _ in 0..2 {
+        store.accept(accept(&clock, &["1"])).await.unwrap();
+    }
+    let claim = quick(store.claim(1)).await.remove(0);
+    let (finished, key) = (claim.notification_no, claim.key);
+    let record = Record {
+        values: Map::from_iter([("Stage".to_owned(), Value::from("New"))]),
+        fields: ["Stage".to_owned()].into(),
+    };
+    let seen = Some(Seen {
+        record,
+        modified_at: None,
+        read_at: None,
+    });
+    let wanted = (key, claim.change.module.clone(), RecordId::new("1"));
+    store
+        .finish(vec![Finish {
+            seen,
+            ..finish(claim, &[])
+        }])
+        .await
+        .unwrap();
+    let open_one = quick(store.claim(1)).await.remove(0);
+    hand.advance(8 * DAY);
+    wait_until_async(async || {
+        // Slices come no closer than a moment.
+        hand.advance(Duration::from_millis(100));
+        store.body(finished).await.unwrap().is_none()
+    })
+    .await;
+    assert!(
+        store
+            .body(open_one.notification_no)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let found = store.snapshots(vec![wanted.clone()]).await.unwrap();
+    assert_eq!(found[&key].seen.record.values["Stage"], "New");
+    hand.advance(28 * DAY);
+    wait_until_async(async || {
+        hand.advance(Duration::from_millis(100));
+        let found = store.snapshots(vec![wanted.clone()]).await.unwrap();
+        found.is_empty()
+    })
+    .await;
+    store.finish(vec![finish(open_one, &[])]).await.unwrap();
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!(ledger.changes.planned, 2);
+}
+
+async fn wait_until_async(condition: impl AsyncFn() -> bool) {
+    let clock = Clock::real();
+    quick(async {
+        while !condition().await {
             clock.sleep(Duration::from_millis(20)).await;
         }
     })

@@ -167,7 +167,7 @@ impl World {
             Action::PutBack { which } => {
                 if let Some(delivery) = pick(&mut self.delivered_out, which) {
                     self.store
-                        .put_back(&delivery, self.clock.now() + Duration::from_secs(3600));
+                        .put_back(&delivery, self.clock.now() + Duration::from_hours(1));
                     self.store.due_now(&delivery.planned.destination);
                 }
             }
@@ -251,7 +251,8 @@ impl World {
             return;
         };
         let record = self.open.remove(&claim.no.0).unwrap().record;
-        self.closed_sequence.insert(record.clone(), claim.sequence.as_i64());
+        self.closed_sequence
+            .insert(record.clone(), claim.sequence.as_i64());
         let finish = match outcome {
             0..=2 => finish(claim, &DESTINATIONS[..usize::from(outcome)]),
             3 => Finish {
@@ -377,7 +378,7 @@ impl World {
             .unwrap();
         self.out.clear();
         self.waiting.clear();
-        self.last_sequence = self.closed_sequence.clone();
+        self.last_sequence.clone_from(&self.closed_sequence);
         self.delivered_out.clear();
     }
 
@@ -433,5 +434,5 @@ fn pick<T>(from: &mut Vec<T>, which: usize) -> Option<T> {
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future)
         .await
-        .expect("nothing came")
+        .unwrap()
 }

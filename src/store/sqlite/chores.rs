@@ -32,7 +32,8 @@ impl Writer {
         let Some(connection) = &self.connection else {
             return Ok(());
         };
-        if self.checkpointer.after_commit() || self.disk_full {
+        if self.checkpointer.after_commit() || self.restart_wanted {
+            self.restart_wanted = false;
             let began = self.parts.clock.monotonic();
             let restarted = match self.checkpointer.restart(connection) {
                 Err(Fault::Full) => false,

@@ -13,13 +13,13 @@ const RECORDS_KEPT: Duration = Duration::from_hours(35 * 24);
 /// Hashes are needed for the longest dedup window only.
 const HASHES_KEPT: Duration = Duration::from_hours(24);
 /// Rows looked at in one slice.
-const SLICE_ROWS: i64 = 400;
+const SLICE_ROWS: i64 = 1_000;
 /// A pass over the tables begins so often.
 const PASS: Duration = Duration::from_hours(1);
 /// And so often while the file is nearly full.
 const PASS_WHEN_FULL: Duration = Duration::from_secs(5);
 /// Slices come no closer than this, so that other work goes on.
-const SLICE_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const SLICE_PAUSE: Duration = Duration::from_millis(20);
 /// From this share of the size on, finished rows go before their age.
 const NEARLY_FULL_PERCENT: u64 = 90;
 
@@ -51,6 +51,11 @@ impl Retention {
         }
     }
 
+    /// Whether a pass is under way.
+    pub(super) const fn is_active(&self) -> bool {
+        !matches!(self.stage, Stage::Resting)
+    }
+
     /// Whether a slice is due.
     pub(super) fn due(&mut self, monotonic: Duration, nearly_full: bool) -> bool {
         let since = |at: Option<Duration>| at.map(|it| monotonic.saturating_sub(it));
@@ -77,12 +82,22 @@ impl Retention {
             Stage::Resting => Stage::Resting,
             Stage::Hashes(after) => {
                 let sql = "DELETE FROM repeat WHERE notification_no > ?1 AND notification_no <= ?2 AND received_at < ?3";
-                let next = delete(connection, "repeat", (sql, keep.hashes), after)?;
+                let next = delete(
+                    connection,
+                    ("repeat", "notification_no", "received_at"),
+                    (sql, keep.hashes),
+                    after,
+                )?;
                 next.map_or(Stage::Receipts(0), Stage::Hashes)
             }
             Stage::Receipts(after) => {
                 let sql = "DELETE FROM receipt WHERE no > ?1 AND no <= ?2 AND at < ?3";
-                let next = delete(connection, "receipt", (sql, keep.events), after)?;
+                let next = delete(
+                    connection,
+                    ("receipt", "no", "at"),
+                    (sql, keep.events),
+                    after,
+                )?;
                 next.map_or(Stage::Events(0), Stage::Receipts)
             }
             Stage::Events(after) => {
@@ -93,7 +108,12 @@ impl Retention {
                 let sql = "DELETE FROM notification WHERE no > ?1 AND no <= ?2 AND received_at < ?3
                      AND NOT EXISTS (SELECT 1 FROM open_change AS c WHERE c.no >= notification.change_first
                          AND c.no < notification.change_first + notification.changes)";
-                let next = delete(connection, "notification", (sql, keep.events), after)?;
+                let next = delete(
+                    connection,
+                    ("notification", "no", "received_at"),
+                    (sql, keep.events),
+                    after,
+                )?;
                 next.map_or(Stage::Resting, Stage::Notifications)
             }
         };
@@ -143,16 +163,20 @@ pub(super) const fn nearly_full(used_bytes: u64, size_bytes_max: u64) -> bool {
     used_bytes / 100 >= size_bytes_max / 10_000 * NEARLY_FULL_PERCENT
 }
 
-/// Runs `sql` (from, to, cutoff) on a slice of a table; gives where the next slice begins, if there is one.
+/// Runs `sql` (from, to, cutoff) on a slice of a table; gives where the next slice begins, if there may be one.
 fn delete(
     connection: &Connection,
-    table: &str,
+    (table, no, at): (&str, &str, &str),
     (sql, cutoff): (&str, i64),
     after: i64,
 ) -> Result<Option<i64>, Fault> {
-    let Some(to) = slice_end(connection, table, after)? else {
+    let Some((to, oldest)) = slice_end(connection, (table, no, at), after)? else {
         return Ok(None);
     };
+    // Rows come in the order of their age.
+    if oldest >= cutoff {
+        return Ok(None);
+    }
     connection
         .prepare_cached(sql)?
         .execute(params![after, to, cutoff])?;
@@ -161,16 +185,20 @@ fn delete(
 
 /// Events that a snapshot points at stay until it is old itself.
 fn delete_events(connection: &Connection, keep: Keep, after: i64) -> Result<Option<i64>, Fault> {
-    let Some(to) = slice_end(connection, "event", after)? else {
+    let Some((to, oldest)) = slice_end(connection, ("event", "no", "closed_at"), after)? else {
         return Ok(None);
     };
-    connection
-        .prepare_cached(
-            "DELETE FROM snapshot WHERE key IN
-             (SELECT key FROM event WHERE no > ?1 AND no <= ?2 AND closed_at < ?3)
-             AND event_no > ?1 AND event_no <= ?2",
-        )?
-        .execute(params![after, to, keep.records])?;
+    if oldest >= keep.events {
+        return Ok(None);
+    }
+    if oldest < keep.records {
+        connection
+            .prepare_cached(
+                "DELETE FROM snapshot WHERE event_no > ?1 AND event_no <= ?2 AND key IN
+                 (SELECT key FROM event WHERE no > ?1 AND no <= ?2 AND closed_at < ?3)",
+            )?
+            .execute(params![after, to, keep.records])?;
+    }
     connection
         .prepare_cached(
             "DELETE FROM event WHERE no > ?1 AND no <= ?2 AND closed_at < ?3
@@ -180,16 +208,19 @@ fn delete_events(connection: &Connection, keep: Keep, after: i64) -> Result<Opti
     Ok(Some(to))
 }
 
-fn slice_end(connection: &Connection, table: &str, after: i64) -> Result<Option<i64>, Fault> {
-    let column = if table == "repeat" {
-        "notification_no"
-    } else {
-        "no"
-    };
+/// The last row of the slice after `after`, and the time of its oldest; `None` when no row follows.
+fn slice_end(
+    connection: &Connection,
+    (table, no, at): (&str, &str, &str),
+    after: i64,
+) -> Result<Option<(i64, i64)>, Fault> {
     let sql = format!(
-        "SELECT max({column}) FROM (SELECT {column} FROM {table} WHERE {column} > ?1 ORDER BY {column} LIMIT ?2)"
+        "SELECT max(no), min(at) FROM (SELECT {no} AS no, {at} AS at FROM {table} WHERE {no} > ?1 ORDER BY {no} LIMIT ?2)"
     );
-    Ok(connection
+    let (to, oldest): (Option<i64>, Option<i64>) = connection
         .prepare_cached(&sql)?
-        .query_row(params![after, SLICE_ROWS], |row| row.get(0))?)
+        .query_row(params![after, SLICE_ROWS], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(to.zip(oldest))
 }

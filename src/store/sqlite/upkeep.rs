@@ -55,11 +55,22 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// The first transaction of a start: a gap from the last heartbeat, if there ever was one.
+    /// The first transaction of a start: a gap from the last heartbeat, if there ever was one. One that nobody has
+    /// closed yet is lengthened, so that a loop of crashes makes one row.
     pub(super) fn open_downtime_gap(&mut self) -> Result<(), Fault> {
         if self.totals.heartbeat != 0 {
             let from = super::encode::timestamp(self.totals.heartbeat)?;
-            insert_gap(self.connection, None, DOWNTIME, (from, self.now.max(from)))?;
+            let until = self.now.max(from);
+            let lengthened = self
+                .connection
+                .prepare_cached(
+                    "UPDATE gap SET until_at = max(until_at, ?2)
+                     WHERE closed_at IS NULL AND connection IS NULL AND reason = ?1",
+                )?
+                .execute(params![DOWNTIME, until.as_microsecond()])?;
+            if lengthened == 0 {
+                insert_gap(self.connection, None, DOWNTIME, (from, until))?;
+            }
         }
         Ok(())
     }

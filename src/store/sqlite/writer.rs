@@ -74,6 +74,8 @@ pub(in crate::store) struct Writer {
     pub(super) beat_at: Option<Duration>,
     pub(super) failed_at: Option<Duration>,
     pub(super) disk_full: bool,
+    /// The log may give room back.
+    pub(super) restart_wanted: bool,
     pub(super) used_bytes: u64,
     pub(super) scanning: bool,
     _lock: Lock,
@@ -105,6 +107,7 @@ impl Writer {
             beat_at: None,
             failed_at: None,
             disk_full: false,
+            restart_wanted: false,
             used_bytes: 0,
             scanning: true,
             _lock: lock,
@@ -123,6 +126,15 @@ impl Writer {
     /// Works until the mailbox is closed and empty.
     pub(in crate::store) fn run(mut self) {
         while self.round() {}
+        let gaps = std::mem::take(&mut self.gaps);
+        let said_goodbye = self.write(|transaction| {
+            transaction.write_gaps(&gaps)?;
+            transaction.beat();
+            Ok(())
+        });
+        if said_goodbye.is_err() {
+            tracing::warn!("the last heartbeat was not written; the next start sees a longer gap");
+        }
         if let Some(connection) = self.connection.take() {
             let checkpoint =
                 || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -137,7 +149,11 @@ impl Writer {
 
     fn round(&mut self) -> bool {
         let busy = self.scanning || !self.work.is_empty();
-        let wait = if busy { Duration::ZERO } else { IDLE_WAIT };
+        let wait = match (busy, self.retention.is_active()) {
+            (true, _) => Duration::ZERO,
+            (false, true) => retention::SLICE_PAUSE,
+            (false, false) => IDLE_WAIT,
+        };
         let batch = self.parts.mailbox.take(wait, ACCEPTS_PER_GROUP);
         self.work.extend(batch.work);
         for (gap, span) in batch.gaps {
@@ -270,6 +286,7 @@ impl Writer {
                 tracing::error!("the disk is full: nothing is accepted until there is room");
             }
             self.disk_full = true;
+            self.restart_wanted = true;
         } else {
             tracing::error!(?fault, "the disk failed: the store is opened anew");
             self.connection = None;
