@@ -1,6 +1,6 @@
 //! `zohook check` on broken files.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -299,4 +299,34 @@ proptest! {
         let shown = format!("{problems} {problems:?} {}", problems.to_json());
         prop_assert!(!shown.contains("hunter2"), "{}", shown);
     }
+}
+
+/// Exit code and standard output of `zohook check` with an empty environment.
+fn zohook_check(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_zohook"))
+        .arg("check")
+        .args(arguments)
+        .env_clear()
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn the_command_exits_with_64_for_errors_and_0_for_the_shipped_file() {
+    let (code, out) = zohook_check(&["routes.yaml"]);
+    let fine = "routes.yaml is fine: 1 connection, 2 sources, 2 destinations, 2 routes\n";
+    assert_eq!((code, out.as_str()), (Some(0), fine));
+
+    let (code, out) = zohook_check(&["tests/fixtures/config/given_twice.yaml"]);
+    assert_eq!(code, Some(64));
+    assert!(out.ends_with("is refused: 3 errors\n"), "{out}");
+
+    let (code, out) = zohook_check(&["--json", "tests/fixtures/config/given_twice.yaml"]);
+    assert_eq!(code, Some(64));
+    let list: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(list.len(), 3);
 }
