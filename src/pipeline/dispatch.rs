@@ -169,15 +169,7 @@ impl Dispatcher {
     }
 
     async fn deliver(&self, due: Vec<Delivery>, cancel: &CancellationToken) {
-        let started = self.target.clock.monotonic();
         let results = self.target.destination.deliver(&due).await;
-        let took = self.target.clock.monotonic().saturating_sub(started);
-        let name = self.target.name.as_str();
-        let metrics = &self.target.metrics;
-        metrics
-            .delivery_seconds
-            .with_label_values(&[name])
-            .observe(took.as_secs_f64());
         let settlements: Vec<_> = due
             .iter()
             .zip(results)
@@ -185,7 +177,11 @@ impl Dispatcher {
             .collect();
         self.settle(settlements, &due, cancel).await;
         let state = self.breaker().state_number();
-        metrics.breaker_state.with_label_values(&[name]).set(state);
+        self.target
+            .metrics
+            .breaker_state
+            .with_label_values(&[self.target.name.as_str()])
+            .set(state);
         self.changed.notify_one();
     }
 
@@ -193,7 +189,7 @@ impl Dispatcher {
     fn outcome(&self, delivery: &Delivery, result: Result<(), DeliverError>) -> Option<Settlement> {
         let target = &self.target;
         let now = target.clock.now();
-        let (word, settled) = match result {
+        let settled = match result {
             Ok(()) => {
                 let recovery = self.breaker().succeeded();
                 self.recover(recovery);
@@ -203,7 +199,7 @@ impl Dispatcher {
                     .end_to_end_seconds
                     .with_label_values(&[target.name.as_str()])
                     .observe(lag.as_secs_f64().max(0.0));
-                ("delivered", Some(Settled::Delivered))
+                Some(Settled::Delivered)
             }
             Err(DeliverError::Destination {
                 detail,
@@ -216,7 +212,7 @@ impl Dispatcher {
                     retry_after: retry_after.map(|it| it.min(RETRY_AFTER_MAX)),
                 };
                 self.destination_failed(delivery, failure, &detail);
-                ("destination_failed", None)
+                None
             }
             Err(DeliverError::Message {
                 reason,
@@ -231,20 +227,15 @@ impl Dispatcher {
                     attempts_max,
                 };
                 let settled = self.message_failed(delivery, failure, now);
-                ("message_failed", Some(settled))
+                Some(settled)
             }
             Err(DeliverError::Gone { detail }) => {
                 self.breaker().disable();
                 warn!(destination.name = %target.name, detail, "destination disabled: it answered 410; its deliveries wait");
                 target.store.put_back(delivery, later(now, RETRY_AFTER_MAX));
-                ("gone", None)
+                None
             }
         };
-        target
-            .metrics
-            .deliveries
-            .with_label_values(&[target.name.as_str(), word])
-            .inc();
         Some(Settlement {
             no: delivery.no,
             key: delivery.key,

@@ -13,10 +13,6 @@ pub struct Metrics {
     pub changes_retried: IntCounterVec,
     /// Reads from Zoho that were not needed.
     pub fetches_skipped: IntCounterVec,
-    /// Deliveries by destination and outcome.
-    pub deliveries: IntCounterVec,
-    /// Time a destination took for a window.
-    pub delivery_seconds: HistogramVec,
     /// From accepted to delivered.
     pub end_to_end_seconds: HistogramVec,
     /// Set aside, by reason.
@@ -79,16 +75,6 @@ impl Metrics {
                 "zohook_fetches_skipped_total",
                 "Reads from Zoho that were not needed, by reason.",
                 &["reason"],
-            )?,
-            deliveries: counter(
-                "zohook_deliveries_total",
-                "Deliveries that came back, by destination and outcome.",
-                &["destination", "outcome"],
-            )?,
-            delivery_seconds: histogram(
-                "zohook_delivery_seconds",
-                "Time a destination took for a window of deliveries, in seconds.",
-                &["destination"],
             )?,
             end_to_end_seconds: histogram(
                 "zohook_end_to_end_seconds",

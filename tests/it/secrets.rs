@@ -142,7 +142,7 @@ async fn planted_secrets_appear_nowhere() {
             router
                 .admin("/metrics")
                 .await
-                .contains(r#"outcome="destination_failed""#)
+                .contains(r#"outcome="destination""#)
                 && router.log().contains("destination is down")
         },
     )

@@ -157,6 +157,8 @@ pub(crate) async fn until(what: &str, longest: Duration, mut holds: impl AsyncFn
 
 /// A client with a timeout.
 pub(crate) fn client() -> reqwest::Client {
+    // Fails only when another test of this process did it before.
+    drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
         .timeout(Duration::from_secs(30))
         .build()
