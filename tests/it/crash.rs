@@ -8,7 +8,7 @@ use zoho_sim::{Settings, Sim};
 use crate::support::{
     load::Load,
     queue::{TestQueue, amqp_url, distinct_in_order},
-    router::Router,
+    router::{Router, until},
 };
 
 const ROUNDS: u64 = 20;
@@ -57,13 +57,19 @@ async fn a_200_survives_twenty_kills_under_load() {
     for _ in 0..ROUNDS {
         router.start().await;
         let url = router.url("/in/crm");
-        let moment = Duration::from_millis(rand::random_range(50..600));
+        let enough = load.answered().len() + rand::random_range(5..60);
         let killed = async {
+            until(
+                "some callbacks to be answered",
+                Duration::from_mins(1),
+                async || load.answered().len() >= enough,
+            )
+            .await;
+            let moment = Duration::from_micros(rand::random_range(0..30_000));
             clock::Clock::real().sleep(moment).await;
             router.kill().await;
         };
-        let all_of_it = moment + Duration::from_millis(50);
-        tokio::join!(load.run(&url, &records, 8, all_of_it), killed);
+        load.run_until(&url, &records, 8, killed).await;
     }
     router.start().await;
     router.settled(Duration::from_mins(1)).await;

@@ -3,12 +3,13 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 /// Proof in every callback.
 pub(crate) const TOKEN: &str = "test-token";
@@ -54,16 +55,29 @@ impl Load {
         connections: usize,
         length: Duration,
     ) {
-        let stop = Arc::new(AtomicBool::new(false));
+        let clock = clock::Clock::real();
+        self.run_until(url, records, connections, clock.sleep(length))
+            .await;
+    }
+
+    /// The same until `over` is.
+    pub(crate) async fn run_until(
+        &self,
+        url: &str,
+        records: &[String],
+        connections: usize,
+        over: impl Future<Output = ()>,
+    ) {
+        let stop = CancellationToken::new();
         let workers: Vec<_> = (0..connections)
             .map(|worker| {
                 let (url, records) = (url.to_owned(), records.to_vec());
-                let (stop, time) = (Arc::clone(&stop), Arc::clone(&self.time));
+                let (stop, time) = (stop.clone(), Arc::clone(&self.time));
                 let answered = Arc::clone(&self.answered);
                 tokio::spawn(async move {
                     let client = super::router::client();
                     let mut turn = worker;
-                    while !stop.load(Ordering::Relaxed) {
+                    while !stop.is_cancelled() {
                         let record = &records[turn % records.len()];
                         turn += connections;
                         let at = time.fetch_add(1, Ordering::Relaxed);
@@ -76,8 +90,8 @@ impl Load {
                 })
             })
             .collect();
-        clock::Clock::real().sleep(length).await;
-        stop.store(true, Ordering::Relaxed);
+        over.await;
+        stop.cancel();
         for worker in workers {
             worker.await.unwrap();
         }
