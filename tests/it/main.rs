@@ -25,5 +25,6 @@ mod burst;
 mod crash;
 mod demo;
 mod documents;
+mod lifecycle;
 mod main_job;
 mod outage;
