@@ -50,6 +50,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         }
     };
+    if !config.warnings.is_empty() {
+        super::check::complain_about(&config.warnings);
+    }
     let options = Options {
         routes: arguments.routes,
         listen: arguments.listen,

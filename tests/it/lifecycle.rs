@@ -47,7 +47,7 @@ routes:
 async fn start(folder: &Path, text: &str) -> App {
     let file = folder.join("routes.yaml");
     std::fs::write(&file, text).unwrap();
-    let config = config::load(&file, &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+    let config = config::load(&file, &|_| None).unwrap();
     let loopback = "127.0.0.1:0".parse().unwrap();
     let options = Options {
         routes: file,
