@@ -61,10 +61,7 @@ impl Core {
                 .map(|source| (source.name.clone(), source.fetch))
                 .collect(),
         }));
-        let present = config.destinations.keys().cloned().collect();
-        for (name, count) in parts.store.keep_destinations(present).await? {
-            warn!(destination.name = %name, count, "destination is no longer in the file: its deliveries are set aside");
-        }
+        keep_destinations(config, &parts.store).await;
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let planner = Planner {
@@ -110,6 +107,22 @@ impl Core {
         self.tasks.shutdown().await;
         self.enricher.close().await;
         in_time
+    }
+}
+
+/// Sets aside what waits for destinations that have left the file. When the store cannot be written it all stays where
+/// it is until the next start or reload: the router must run all the same.
+async fn keep_destinations(config: &Config, store: &Store) {
+    let present = config.destinations.keys().cloned().collect();
+    match store.keep_destinations(present).await {
+        Ok(moved) => {
+            for (name, count) in moved {
+                warn!(destination.name = %name, count, "destination is no longer in the file: its deliveries are set aside");
+            }
+        }
+        Err(error) => {
+            warn!(%error, "deliveries of destinations that left the file wait for the next start or reload");
+        }
     }
 }
 

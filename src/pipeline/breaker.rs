@@ -1,6 +1,9 @@
 //! One destination's breaker: opened by failures of several records, so that one poison message cannot; closed by a probe.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use crate::event::RecordKey;
 
@@ -10,7 +13,10 @@ use super::retry::{DESTINATION_BACKOFF_MAX, backoff};
 const RECORDS_TO_OPEN: usize = 5;
 
 /// Longest wait between two probes of a destination that is down.
-const PROBE_WAIT_MAX: Duration = Duration::from_secs(5);
+const PROBE_WAIT_MAX: Duration = DESTINATION_BACKOFF_MAX;
+
+/// Records whose failures in a row are remembered; one more counts as its first.
+const RECORDS_REMEMBERED_MAX: usize = 1024;
 
 /// What the dispatcher may do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +54,10 @@ pub(super) struct Failure {
 /// Counts, and decides. Times are of the monotonic clock.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
+    /// Records that failed since the last success of any.
     failed: HashSet<RecordKey>,
-    /// Failures in a row, of any record.
-    streak: u32,
+    /// Failures in a row of each record.
+    failures: HashMap<RecordKey, u32>,
     /// Failed openings and probes in a row.
     openings: u32,
     state: State,
@@ -90,25 +97,33 @@ impl Breaker {
     }
 
     /// A delivery succeeded.
-    pub(super) fn succeeded(&mut self) -> Recovery {
-        if self.state == State::Disabled || (self.state == State::Closed && self.streak == 0) {
-            return Recovery::WasWell;
+    pub(super) fn succeeded(&mut self, key: RecordKey) -> Recovery {
+        self.failures.remove(&key);
+        match self.state {
+            State::Disabled => Recovery::WasWell,
+            // Heads that failed alone keep their own backoff: one that poisons itself is not sent after every success.
+            State::Closed => {
+                self.failed.clear();
+                Recovery::WasWell
+            }
+            State::Open { .. } | State::Probing => {
+                *self = Self::default();
+                Recovery::WellAgain
+            }
         }
-        *self = Self::default();
-        Recovery::WellAgain
     }
 
     /// A message failed by itself, which shows that the destination is there.
-    pub(super) fn answered(&mut self) -> Recovery {
+    pub(super) fn answered(&mut self, key: RecordKey) -> Recovery {
         match self.state {
-            State::Probing => self.succeeded(),
+            State::Probing => self.succeeded(key),
             State::Closed | State::Open { .. } | State::Disabled => Recovery::WasWell,
         }
     }
 
     /// The destination failed. Gives how long this head should wait.
     pub(super) fn failed(&mut self, failure: Failure, now: Duration) -> Duration {
-        self.streak = self.streak.saturating_add(1);
+        let failures = self.failed_again(failure.key);
         if self.failed.len() < RECORDS_TO_OPEN {
             self.failed.insert(failure.key);
         }
@@ -119,7 +134,16 @@ impl Breaker {
             State::Probing => self.open(now, asked),
             State::Closed | State::Open { .. } | State::Disabled => {}
         }
-        backoff(self.streak, DESTINATION_BACKOFF_MAX).max(asked)
+        backoff(failures, DESTINATION_BACKOFF_MAX).max(asked)
+    }
+
+    fn failed_again(&mut self, key: RecordKey) -> u32 {
+        if self.failures.len() >= RECORDS_REMEMBERED_MAX && !self.failures.contains_key(&key) {
+            return 1;
+        }
+        let failures = self.failures.entry(key).or_default();
+        *failures = failures.saturating_add(1);
+        *failures
     }
 
     /// It answered 410: nothing more is sent until the next start or reload.
@@ -150,6 +174,7 @@ mod tests {
     use super::*;
 
     const NOW: Duration = Duration::from_secs(100);
+    const KEY: RecordKey = RecordKey::from_i64(0);
 
     fn failure(key: i64, down: bool) -> Failure {
         Failure {
@@ -169,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn a_poison_record_waits_longer_each_time_whatever_the_others_do() {
+        let mut breaker = Breaker::default();
+        let waits: Vec<_> = (0..4)
+            .map(|_| {
+                assert_eq!(breaker.succeeded(KEY), Recovery::WasWell);
+                breaker.failed(failure(1, false), NOW).as_secs()
+            })
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 5]);
+    }
+
+    #[test]
     fn five_records_open_it_and_one_probe_closes_it() {
         let mut breaker = Breaker::default();
         for key in 0..5 {
@@ -183,9 +220,9 @@ mod tests {
             Allowed::Probe,
             "one probe at a time"
         );
-        assert_eq!(breaker.succeeded(), Recovery::WellAgain);
+        assert_eq!(breaker.succeeded(KEY), Recovery::WellAgain);
         assert_eq!(breaker.allowed(until), Allowed::All);
-        assert_eq!(breaker.succeeded(), Recovery::WasWell);
+        assert_eq!(breaker.succeeded(KEY), Recovery::WasWell);
     }
 
     #[test]
@@ -212,7 +249,7 @@ mod tests {
         breaker.failed(failure(1, true), NOW);
         let later = NOW + Duration::from_secs(2);
         assert_eq!(breaker.allowed(later), Allowed::Probe);
-        assert_eq!(breaker.answered(), Recovery::WellAgain);
+        assert_eq!(breaker.answered(KEY), Recovery::WellAgain);
         assert_eq!(breaker.allowed(later), Allowed::All);
     }
 
@@ -236,7 +273,7 @@ mod tests {
         let mut breaker = Breaker::default();
         breaker.disable();
         breaker.failed(failure(1, true), NOW);
-        assert_eq!(breaker.succeeded(), Recovery::WasWell);
+        assert_eq!(breaker.succeeded(KEY), Recovery::WasWell);
         assert_eq!(breaker.allowed(NOW), Allowed::Disabled);
     }
 }

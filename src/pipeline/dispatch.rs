@@ -69,6 +69,8 @@ impl Dispatcher {
 
     /// Runs until `cancel`, then waits for what is out. What cannot be settled is put back, and delivered again.
     pub async fn run(self, cancel: CancellationToken) {
+        // A new start is a new chance for what an earlier configuration had put off.
+        self.target.store.due_now(&self.target.name);
         let capacity = self.target.destination.capacity();
         let lanes = Arc::new(Semaphore::new(capacity.lanes));
         let tasks = TaskTracker::new();
@@ -102,11 +104,9 @@ impl Dispatcher {
         loop {
             let max = match self.allowed() {
                 Allowed::All => window,
-                Allowed::Probe => {
-                    // What waits for the destination is due now, so that the probe is its oldest head.
-                    self.target.store.due_now(&self.target.name);
-                    1
-                }
+                // A head that never failed goes first; those that did come back by themselves, each at its own time, so
+                // that no poison message is the only one that is ever tried.
+                Allowed::Probe => 1,
                 wait @ (Allowed::NotBefore(_) | Allowed::Disabled) => {
                     self.wait(wait, cancel).await?;
                     continue;
@@ -191,7 +191,7 @@ impl Dispatcher {
         let now = target.clock.now();
         let settled = match result {
             Ok(()) => {
-                let recovery = self.breaker().succeeded();
+                let recovery = self.breaker().succeeded(delivery.key);
                 self.recover(recovery);
                 let lag = now.duration_since(delivery.accepted_at);
                 target
@@ -219,7 +219,7 @@ impl Dispatcher {
                 detail,
                 attempts_max,
             }) => {
-                let recovery = self.breaker().answered();
+                let recovery = self.breaker().answered(delivery.key);
                 self.recover(recovery);
                 let failure = MessageFailure {
                     reason,

@@ -10,7 +10,7 @@ use crate::{
 use jiff::Timestamp;
 
 /// Longest wait of a head whose destination failed, while no breaker is open.
-pub(super) const DESTINATION_BACKOFF_MAX: Duration = Duration::from_secs(10);
+pub(super) const DESTINATION_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Longest wait that a destination may ask for with Retry-After.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
@@ -130,7 +130,7 @@ mod tests {
         let waits: Vec<_> = (1..=6)
             .map(|n| backoff(n, DESTINATION_BACKOFF_MAX).as_secs())
             .collect();
-        assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
+        assert_eq!(waits, [1, 2, 4, 5, 5, 5]);
     }
 
     #[test]
