@@ -45,8 +45,8 @@ fn main() {
         .build()
         .unwrap();
     println!(
-        "{:<34} {:>10} {:>13} {:>12}",
-        "", "events/s", "of plain log", "CPU us/event"
+        "{:<34} {:>10} {:>13} {:>12} {:>10}",
+        "", "events/s", "of plain log", "CPU us/event", "in writer"
     );
     for callers in [1, 16, 64, 256] {
         let plain = plain_log(&folder, callers);
@@ -64,11 +64,14 @@ fn main() {
 struct Measured {
     per_second: f64,
     cpu_us: f64,
+    /// Of these, in the writer thread: what bounds the rate on a machine with nothing else to do.
+    writer_us: f64,
 }
 
 struct Watch {
     clock: Clock,
     cpu: f64,
+    writer: f64,
 }
 
 impl Watch {
@@ -76,6 +79,7 @@ impl Watch {
         Self {
             clock: Clock::real(),
             cpu: cpu_seconds(),
+            writer: writer_seconds(),
         }
     }
 
@@ -83,14 +87,33 @@ impl Watch {
         Measured {
             per_second: events as f64 / self.clock.monotonic().as_secs_f64(),
             cpu_us: (cpu_seconds() - self.cpu) * 1e6 / events as f64,
+            writer_us: (writer_seconds() - self.writer) * 1e6 / events as f64,
         }
     }
 }
 
 /// User and system time of this process; zero where there is no /proc.
 fn cpu_seconds() -> f64 {
+    seconds_in(Path::new("/proc/self/stat"))
+}
+
+/// The same of the store's writer thread.
+fn writer_seconds() -> f64 {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else {
+        return 0.0;
+    };
+    threads
+        .filter_map(|it| Some(it.ok()?.path()))
+        .filter(|it| {
+            fs::read_to_string(it.join("comm")).is_ok_and(|name| name.trim() == "store-writer")
+        })
+        .map(|it| seconds_in(&it.join("stat")))
+        .sum()
+}
+
+fn seconds_in(stat: &Path) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let stat = fs::read_to_string(stat).unwrap_or_default();
     let ticks = |field: usize| {
         let after_name = stat.rsplit(')').next()?;
         after_name
@@ -105,8 +128,8 @@ fn cpu_seconds() -> f64 {
 fn row(name: &str, it: &Measured, plain: &Measured) {
     let ratio = it.per_second / plain.per_second;
     println!(
-        "{name:<34} {:>10.0} {ratio:>13.3} {:>12.1}",
-        it.per_second, it.cpu_us
+        "{name:<34} {:>10.0} {ratio:>13.3} {:>12.1} {:>10.1}",
+        it.per_second, it.cpu_us, it.writer_us
     );
 }
 

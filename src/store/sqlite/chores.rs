@@ -7,6 +7,10 @@ use super::{
     writer::Writer,
 };
 
+/// The file's size is looked at after so many groups: each look prepares its statements anew. While the file is nearly
+/// full, after each.
+const ROUNDS_PER_LOOK: u32 = 16;
+
 impl Writer {
     /// All of it, as far as it is due.
     pub(super) fn look_after(&mut self) {
@@ -51,9 +55,15 @@ impl Writer {
         let Some(connection) = &self.connection else {
             return Ok(());
         };
-        self.used_bytes = retention::used_bytes(connection)?;
         let settings = &self.parts.settings;
-        let nearly_full = retention::nearly_full(self.used_bytes, settings.size_bytes_max);
+        let size_max = settings.size_bytes_max;
+        self.rounds = self.rounds.wrapping_add(1);
+        if self.rounds.is_multiple_of(ROUNDS_PER_LOOK)
+            || retention::nearly_full(self.used_bytes, size_max)
+        {
+            self.used_bytes = retention::used_bytes(connection)?;
+        }
+        let nearly_full = retention::nearly_full(self.used_bytes, size_max);
         let monotonic = self.parts.clock.monotonic();
         if self.disk_full || !self.retention.due(monotonic, nearly_full) {
             return Ok(());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::file::{Fault, PAGE_BYTES};
+use super::file::Fault;
 use crate::store::types::Settings;
 
 /// What is kept per record lives at least so long.
@@ -155,7 +155,13 @@ pub(super) fn used_bytes(connection: &Connection) -> Result<u64, Fault> {
     let free: i64 = connection
         .prepare_cached("PRAGMA freelist_count")?
         .query_row([], |row| row.get(0))?;
-    Ok(u64::try_from(pages.saturating_sub(free)).unwrap_or(0) * PAGE_BYTES)
+    let page_bytes: i64 = connection
+        .prepare_cached("PRAGMA page_size")?
+        .query_row([], |row| row.get(0))?;
+    Ok(pages
+        .saturating_sub(free)
+        .saturating_mul(page_bytes)
+        .unsigned_abs())
 }
 
 /// Whether finished rows must go before their age.

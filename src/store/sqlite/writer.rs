@@ -77,6 +77,7 @@ pub(in crate::store) struct Writer {
     /// The log may give room back.
     pub(super) restart_wanted: bool,
     pub(super) used_bytes: u64,
+    pub(super) rounds: u32,
     pub(super) scanning: bool,
     _lock: Lock,
 }
@@ -109,6 +110,7 @@ impl Writer {
             disk_full: false,
             restart_wanted: false,
             used_bytes: 0,
+            rounds: 0,
             scanning: true,
             _lock: lock,
         };
