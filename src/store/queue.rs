@@ -10,6 +10,9 @@ use crate::event::RecordKey;
 /// Backward jumps of the wall clock above this move the due times with it.
 const CLOCK_JUMP_US: i64 = 5_000_000;
 
+/// No retry waits longer; a due time beyond was stored by a clock that ran ahead.
+const WAIT_MAX_US: i64 = 7 * 24 * 3_600 * 1_000_000;
+
 /// A row as the queue needs it. Times in microseconds since 1970.
 #[derive(Debug)]
 pub(super) struct Row<T> {
@@ -351,6 +354,17 @@ impl<T> Queue<T> {
             self.shift(jump);
         }
         self.now = now;
+        let latest = now.saturating_add(WAIT_MAX_US);
+        while let Some(&(due, _, key)) = self.later.last()
+            && due > latest
+            && let Some(mut head) = self.remove(key)
+        {
+            head.state = State::Later {
+                due: latest,
+                put_back: matches!(head.state, State::Later { put_back: true, .. }),
+            };
+            self.insert(key, head);
+        }
         while let Some(&(due, _, key)) = self.later.first() {
             if due > now {
                 break;
@@ -487,6 +501,16 @@ mod tests {
         queue.back(key(1), 1, 101_000_000, false);
         assert_eq!(queue.take(50_000_000, 10), Taken::Nothing(Some(51_000_000)));
         assert_eq!(queue.take(51_000_000, 10), Taken::Load(vec![(key(1), 1)]));
+    }
+
+    #[test]
+    fn a_due_time_of_a_clock_that_ran_ahead_is_clamped() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(Row {
+            due: i64::MAX,
+            ..row(1, 1)
+        });
+        assert_eq!(queue.take(100, 10), Taken::Nothing(Some(100 + WAIT_MAX_US)));
     }
 
     #[test]
