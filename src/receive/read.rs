@@ -19,6 +19,9 @@ use crate::{
 /// The type of a generic event whose source names none.
 const TYPE_UNNAMED: &str = "received";
 
+/// Values nested deeper are refused: what is stored must be read back, and JSON readers stop at 128.
+const VALUES_DEPTH_MAX: usize = 100;
+
 /// A change for each id that the templates give.
 pub(super) fn workflow(whole: &Whole<'_>, read: &Read) -> Result<Vec<Change>, Unreadable> {
     let scope = scope(whole)?;
@@ -167,9 +170,28 @@ fn values(read: &Read, scope: &Scope<'_>) -> Result<Option<Map<String, Value>>, 
     }
     let mut values = Map::new();
     for (name, template) in &read.record {
-        values.insert(name.clone(), render(template, scope, "record")?);
+        let value = render(template, scope, "record")?;
+        if is_deeper(&value, VALUES_DEPTH_MAX) {
+            return Err(format!(
+                "`record` gives a value nested deeper than {VALUES_DEPTH_MAX} levels"
+            )
+            .into());
+        }
+        values.insert(name.clone(), value);
     }
     Ok(Some(values))
+}
+
+/// Bounded in itself: it looks no deeper than `levels`.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let Some(inside) = levels.checked_sub(1) else {
+        return value.is_array() || value.is_object();
+    };
+    match value {
+        Value::Array(list) => list.iter().any(|it| is_deeper(it, inside)),
+        Value::Object(map) => map.values().any(|it| is_deeper(it, inside)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// RFC 3339, or milliseconds since 1970; `None` where there is nothing.
@@ -335,6 +357,21 @@ mod tests {
         assert_eq!(at("null"), Ok(NOW_MS));
         let why = "`time` is neither rfc 3339 nor milliseconds".to_owned();
         assert_eq!(at(r#""21.10.2025""#), Err(why));
+    }
+
+    #[test]
+    fn values_that_could_not_be_read_back_are_refused() {
+        let read = Read {
+            record: vec![("payload".to_owned(), template("{{ body }}"))],
+            ..Read::default()
+        };
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        let change = generic(read.clone(), &nested(VALUES_DEPTH_MAX)).unwrap();
+        assert!(change.values.unwrap()["payload"].is_array());
+        assert_eq!(
+            generic(read, &nested(VALUES_DEPTH_MAX + 1)).map(|_| ()),
+            Err("`record` gives a value nested deeper than 100 levels".to_owned())
+        );
     }
 
     #[test]
