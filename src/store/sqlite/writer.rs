@@ -150,7 +150,8 @@ impl Writer {
     }
 
     fn round(&mut self) -> bool {
-        let busy = self.scanning || !self.work.is_empty();
+        // Without a connection there is nothing to do but to wait for it.
+        let busy = self.connection.is_some() && (self.scanning || !self.work.is_empty());
         let wait = match (busy, self.retention.is_active()) {
             (true, _) => Duration::ZERO,
             (false, true) => retention::SLICE_PAUSE,
