@@ -253,7 +253,7 @@ impl PullState {
             };
             bytes += event.get().len();
             if bytes > ANSWER_BYTES_MAX && !events.is_empty() {
-                self.store.put_back(&delivery, now);
+                self.store.put_back(&delivery, delivery.accepted_at);
                 continue;
             }
             events.push(LeasedEvent {
@@ -350,7 +350,8 @@ impl PullState {
                 .into_iter()
                 .partition(|delivery| is_expired(delivery, now, keep));
             for delivery in &live {
-                self.store.put_back(delivery, now);
+                // Due by its age, so that it keeps its place before newer ones.
+                self.store.put_back(delivery, delivery.accepted_at);
             }
             if expired.is_empty() {
                 return;
