@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use jiff::Timestamp;
 
-use super::{READ_AGAIN, Store, queue::Taken, types::Claim, waiting::change_bytes};
+use super::{READ_AGAIN, Store, row::Taken, sqlite::Found, types::Claim};
 use crate::event::RecordKey;
 
 impl Store {
@@ -37,15 +37,14 @@ impl Store {
     async fn load_changes(&self, rows: Vec<(RecordKey, i64)>) {
         let nos = rows.iter().map(|(_, no)| *no).collect();
         match self.shared.readers.changes(nos).await {
-            Ok(mut found) => {
+            Ok(found) => {
+                let later = self.undecodable_until();
                 let mut inbox = self.shared.waiting.inbox();
-                for (key, no) in rows {
-                    match found.remove(&no) {
-                        Some(open) => {
-                            let bytes = change_bytes(&open.1);
-                            inbox.queue.fill(key, no, open, bytes);
-                        }
-                        None => inbox.queue.vanished(key, no),
+                for ((key, no), found) in rows.into_iter().zip(found) {
+                    match found {
+                        Found::Row(open, bytes) => inbox.queue.fill(key, no, open, bytes),
+                        Found::Undecodable => inbox.queue.back(key, no, later, false),
+                        Found::Gone => inbox.queue.vanished(key, no),
                     }
                 }
             }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, pin::pin};
 
 use jiff::Timestamp;
 
-use super::{READ_AGAIN, Store, StoreError, mailbox::Work, queue::Taken, waiting::delivery_bytes};
+use super::{READ_AGAIN, Store, StoreError, mailbox::Work, row::Taken, sqlite::Found};
 use crate::event::{Delivery, DestinationName, RecordKey};
 
 impl Store {
@@ -47,6 +47,13 @@ impl Store {
         });
     }
 
+    /// Whether something of this destination is due now and not out.
+    pub fn has_ready(&self, destination: &DestinationName) -> bool {
+        let now = self.shared.clock.now().as_microsecond();
+        let waiting = &self.shared.waiting;
+        waiting.lane(destination, |lane| lane.queue.has_ready(now))
+    }
+
     /// Drops the `count` oldest deliveries of a destination that are not out (`backlog.on_full: drop_oldest`); gives
     /// how many were dropped.
     ///
@@ -87,17 +94,20 @@ impl Store {
     async fn load_deliveries(&self, destination: &DestinationName, rows: Vec<(RecordKey, i64)>) {
         let nos = rows.iter().map(|(_, no)| *no).collect();
         match self.shared.readers.deliveries(nos).await {
-            Ok(mut found) => self.shared.waiting.lane(destination, |lane| {
-                for (key, no) in rows {
-                    match found.remove(&no) {
-                        Some(delivery) => {
-                            let bytes = delivery_bytes(&delivery);
-                            lane.queue.fill(key, no, delivery, bytes);
+            Ok(found) => {
+                let later = self.undecodable_until();
+                self.shared.waiting.lane(destination, |lane| {
+                    for ((key, no), found) in rows.into_iter().zip(found) {
+                        match found {
+                            Found::Row(delivery, bytes) => {
+                                lane.queue.fill(key, no, delivery, bytes);
+                            }
+                            Found::Undecodable => lane.queue.back(key, no, later, false),
+                            Found::Gone => lane.queue.vanished(key, no),
                         }
-                        None => lane.queue.vanished(key, no),
                     }
-                }
-            }),
+                });
+            }
             Err(error) => {
                 tracing::warn!(%error, "due deliveries could not be read");
                 self.shared.clock.sleep(READ_AGAIN).await;

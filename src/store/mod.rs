@@ -7,8 +7,10 @@ mod error;
 mod types;
 mod metrics;
 mod mailbox;
+mod row;
 mod queue;
 mod waiting;
+mod accept;
 mod claim;
 mod due;
 mod dedup;
@@ -31,7 +33,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use self::{
     error::Refusal,
-    mailbox::{AcceptJob, Answer, Mailbox, WORK_WAITING_MAX, Work},
+    mailbox::{Answer, Mailbox, WORK_WAITING_MAX, Work},
     sqlite::{Readers, Writer, WriterParts},
     waiting::Waiting,
 };
@@ -49,6 +51,9 @@ pub use self::{
 
 /// After a read that failed, the next try.
 const READ_AGAIN: Duration = Duration::from_millis(500);
+
+/// A row that cannot be decoded is looked at again after that; what is behind it of its record waits.
+const UNDECODABLE_WAIT: Duration = Duration::from_hours(1);
 
 /// The open store. Cheap to clone; clones share one writer, which ends after [`Store::close`] or with the last clone.
 #[derive(Clone, Debug)]
@@ -129,30 +134,6 @@ impl Store {
                 thread: Mutex::new(Some(thread)),
             }),
         })
-    }
-
-    /// Commits a notification and its changes, fsynced, or recognises a repeat.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when nothing was stored: answer 503. A gap is opened for its connection.
-    pub async fn accept(&self, accept: Accept) -> Result<Accepted, StoreError> {
-        let connection = accept.connection.clone();
-        let (answer, answered) = oneshot::channel();
-        let result = match self
-            .shared
-            .mailbox
-            .push_accept(AcceptJob { accept, answer })
-        {
-            Ok(()) => wait_for(answered).await,
-            Err(refusal) => Err(refusal.into()),
-        };
-        if let Err(StoreError::Unavailable { reason, .. }) = &result {
-            self.count_refusal(reason);
-            if let Some(connection) = &connection {
-                self.open_gap(connection, reason);
-            }
-        }
-        result
     }
 
     /// Closes changes and queues their deliveries, all in one transaction. A change that is no longer open is skipped.
@@ -328,6 +309,12 @@ impl Store {
             .inc();
     }
 
+    fn undecodable_until(&self) -> i64 {
+        let now = self.shared.clock.now();
+        let until = now.checked_add(UNDECODABLE_WAIT).unwrap_or(now);
+        until.as_microsecond()
+    }
+
     async fn wait(&self, news: impl Future<Output = ()>, wake_at: Option<i64>) {
         let wake_at = wake_at.and_then(|it| Timestamp::from_microsecond(it).ok());
         match wake_at {
@@ -342,7 +329,9 @@ impl Store {
     }
 }
 
-async fn wait_for<T>(answered: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+async fn wait_for<T>(
+    answered: impl Future<Output = Result<Result<T, StoreError>, oneshot::error::RecvError>>,
+) -> Result<T, StoreError> {
     match answered.await {
         Ok(answer) => answer,
         // The writer is gone, and with it what it held.

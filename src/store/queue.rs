@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::row::{Row, Taken};
 use crate::event::RecordKey;
 
 /// Backward jumps of the wall clock above this move the due times with it.
@@ -12,32 +13,6 @@ const CLOCK_JUMP_US: i64 = 5_000_000;
 
 /// No retry waits longer; a due time beyond was stored by a clock that ran ahead.
 const WAIT_MAX_US: i64 = 7 * 24 * 3_600 * 1_000_000;
-
-/// A row as the queue needs it. Times in microseconds since 1970.
-#[derive(Debug)]
-pub(super) struct Row<T> {
-    pub(super) key: RecordKey,
-    pub(super) no: i64,
-    /// Rows of one record go out in the order of (rank, no).
-    pub(super) rank: i64,
-    /// How old it is.
-    pub(super) since: i64,
-    /// Not before.
-    pub(super) due: i64,
-    /// What goes out and its size, if it is at hand.
-    pub(super) content: Option<(T, usize)>,
-}
-
-/// What [`Queue::take`] found.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken<T> {
-    /// These are out now.
-    Out(Vec<(RecordKey, i64, T)>),
-    /// The oldest must be read from the database first: give them to [`Queue::fill`].
-    Load(Vec<(RecordKey, i64)>),
-    /// Nothing is due before that time.
-    Nothing(Option<i64>),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -64,7 +39,7 @@ pub(super) struct Queue<T> {
     ready: BTreeSet<(i64, i64, RecordKey)>,
     later: BTreeSet<(i64, i64, RecordKey)>,
     /// Of all heads, by row.
-    ages: BTreeMap<i64, i64>,
+    ages: BTreeMap<i64, (i64, RecordKey)>,
     depth: u64,
     heads_max: usize,
     content_bytes: usize,
@@ -99,7 +74,10 @@ impl<T> Queue<T> {
 
     /// Rows in the table, and how old the oldest known one is.
     pub(super) fn state(&self) -> (u64, Option<i64>) {
-        (self.depth, self.ages.values().next().copied())
+        (
+            self.depth,
+            self.ages.values().next().map(|(since, _)| *since),
+        )
     }
 
     /// Sets the number of rows as counted in the table.
@@ -163,6 +141,26 @@ impl<T> Queue<T> {
         }
         self.cursor = self.cursor.max(to);
         self.complete = end;
+    }
+
+    /// Whether something is due and not out.
+    pub(super) fn has_ready(&mut self, now: i64) -> bool {
+        self.promote(now);
+        !self.ready.is_empty()
+    }
+
+    /// The oldest heads, with `count` that are not out among them if there are so many; and the row beyond which
+    /// others may be.
+    pub(super) fn oldest(&self, count: usize) -> (Vec<(RecordKey, i64)>, Option<i64>) {
+        let mut waiting = 0;
+        let heads = self.ages.iter().map(|(no, (_, key))| (*key, *no));
+        let oldest = heads.take_while(|(key, no)| {
+            let wanted = waiting < count;
+            waiting += usize::from(!self.is_out(*key, *no));
+            wanted
+        });
+        let oldest = oldest.collect();
+        (oldest, (!self.complete).then_some(self.cursor))
     }
 
     /// Takes what is due, oldest first, up to `max`.
@@ -240,6 +238,16 @@ impl<T> Queue<T> {
         }
     }
 
+    /// A row was dropped from the table while it may have just been taken: then its record's next waits until
+    /// whoever took it is done.
+    pub(super) fn dropped(&mut self, key: RecordKey, no: i64, next: Option<Row<T>>, rows: u64) {
+        if self.is_out(key, no) {
+            self.forget_depth(rows);
+        } else {
+            self.closed(key, no, next, rows);
+        }
+    }
+
     /// What was put back is due now, oldest first.
     pub(super) fn due_now(&mut self) {
         let keys: Vec<_> = self
@@ -250,7 +258,7 @@ impl<T> Queue<T> {
             .collect();
         for key in keys {
             if let Some(mut head) = self.remove(key) {
-                head.state = State::Ready { due: 0 };
+                head.state = State::Ready { due: head.since };
                 self.insert(key, head);
             }
         }
@@ -332,7 +340,7 @@ impl<T> Queue<T> {
             State::Out => {}
         }
         self.content_bytes += head.content.as_ref().map_or(0, |(_, bytes)| *bytes);
-        self.ages.insert(head.no, head.since);
+        self.ages.insert(head.no, (head.since, key));
         self.heads.insert(key, head);
     }
 
@@ -491,6 +499,63 @@ mod tests {
         queue.fill(key(2), 2, 2, 10);
         assert_eq!(out(&mut queue, 100), [2]);
         assert_eq!(queue.take(500, 10), Taken::Load(vec![(key(1), 1)]));
+    }
+
+    #[test]
+    fn what_was_put_back_keeps_its_place_by_age() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(row(1, 1));
+        queue.committed(row(2, 2));
+        assert_eq!(out(&mut queue, 100), [1, 2]);
+        queue.committed(row(3, 3));
+        queue.back(key(2), 2, 900, true);
+        queue.committed(row(4, 4));
+        assert!(queue.has_ready(100));
+        queue.due_now();
+        queue.fill(key(2), 2, 2, 1);
+        assert_eq!(out(&mut queue, 100), [2, 3, 4]);
+        assert!(!queue.has_ready(100));
+
+        queue.back(key(4), 4, 900, true);
+        queue.closed(key(3), 3, None, 1);
+        queue.committed(row(3, 3));
+        queue.due_now();
+        queue.fill(key(4), 4, 4, 1);
+        assert_eq!(out(&mut queue, 100), [3, 4]);
+    }
+
+    #[test]
+    fn a_drop_of_what_was_just_taken_frees_nothing_of_its_record() {
+        let mut queue = Queue::new(10, 1000, true);
+        queue.committed(row(1, 1));
+        queue.committed(row(1, 2));
+        assert_eq!(queue.oldest(1), (vec![(key(1), 1)], None));
+        assert_eq!(out(&mut queue, 100), [1]);
+        queue.dropped(key(1), 1, Some(row(1, 2)), 1);
+        assert_eq!(out(&mut queue, 100), Vec::<i64>::new());
+        assert_eq!(queue.state().0, 1);
+        queue.closed(key(1), 1, Some(row(1, 2)), 0);
+        assert_eq!(out(&mut queue, 100), [2]);
+
+        queue.committed(row(1, 3));
+        queue.dropped(key(1), 2, Some(row(1, 3)), 1);
+        queue.back(key(1), 2, 100, true);
+        assert_eq!(queue.take(100, 10), Taken::Load(vec![(key(1), 2)]));
+        queue.vanished(key(1), 2);
+        assert_eq!(queue.scan_from(), Some(0));
+        queue.scanned(row(1, 3));
+        assert_eq!(out(&mut queue, 100), [3]);
+    }
+
+    #[test]
+    fn the_oldest_are_enough_that_wait_and_those_out_before_them() {
+        let mut queue = Queue::new(3, 1000, true);
+        for n in 1..=4 {
+            queue.committed(row(n, n));
+        }
+        assert_eq!(queue.take(100, 1), Taken::Out(vec![(key(1), 1, 1)]));
+        assert_eq!(queue.oldest(1), (vec![(key(1), 1), (key(2), 2)], Some(3)));
+        assert_eq!(queue.oldest(9).0.len(), 3);
     }
 
     #[test]

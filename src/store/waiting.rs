@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::{
-    queue::{Queue, Row, Taken},
+    queue::Queue,
+    row::{Row, Taken},
     types::{ChangeNo, Claim, NotificationNo},
 };
 use crate::event::{Change, Delivery, DestinationName, RecordKey, Sequence};

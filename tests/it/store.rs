@@ -236,6 +236,89 @@ async fn what_was_open_is_open_after_a_restart_with_every_value() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_decoded_holds_up_its_record_alone() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1", "2"])).await.unwrap();
+    for claim in quick(store.claim(2)).await {
+        let seen = Seen {
+            record: Record {
+                fields: ["Stage".to_owned()].into(),
+                values: Map::from_iter([("Stage".to_owned(), json!("Won"))]),
+            },
+            modified_at: None,
+            read_at: None,
+        };
+        let finish = Finish {
+            seen: Some(seen),
+            ..finish(claim, &["erp"])
+        };
+        store.finish(vec![finish]).await.unwrap();
+    }
+    let mut deep = json!(1);
+    for _ in 0..130 {
+        deep = json!([deep]);
+    }
+    let mut sent = accept(&clock, &["3", "4"]);
+    if let Content::Changes(changes) = &mut sent.content {
+        changes[0].values = Some(Map::from_iter([("payload".to_owned(), deep)]));
+    }
+    store.accept(sent).await.unwrap();
+    store.close().await;
+    drop(store);
+    let file = rusqlite::Connection::open(settings(folder.path()).path).unwrap();
+    let spoiled = file
+        .execute(
+            "UPDATE delivery SET attributes = 'no json' WHERE no = 1",
+            [],
+        )
+        .unwrap();
+    assert_eq!(spoiled, 1);
+    file.execute("UPDATE event SET seen_values = 'no json' WHERE no = 1", [])
+        .unwrap();
+    drop(file);
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let claims = quick(store.claim(10)).await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].change.record, Some(RecordId::new("4")));
+    let due = quick(store.due(&erp(), 10)).await;
+    assert_eq!(due.len(), 1);
+    assert_eq!(due[0].no.0, 2);
+    assert!(nothing(store.claim(10)).await);
+    assert!(nothing(store.due(&erp(), 10)).await);
+    assert_eq!((store.inbox().depth, store.backlog(&erp()).depth), (2, 2));
+    let asked = ["1", "2"].map(|it| {
+        let id = NotificationId::random();
+        let change = change(id, 0, it, clock.now());
+        (change.key(), change.module, RecordId::new(it))
+    });
+    let known = store.snapshots(asked.to_vec()).await.unwrap();
+    assert_eq!(known.keys().collect::<Vec<_>>(), [&asked[1].0]);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_opens_a_gap_though_the_caller_has_gone() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let full = Settings {
+        size_bytes_max: 1,
+        ..settings(folder.path())
+    };
+    let store = open(full, &clock).await.unwrap();
+    let gone = tokio::time::timeout(Duration::ZERO, store.accept(accept(&clock, &["1"]))).await;
+    assert!(!matches!(gone, Ok(Ok(_))));
+    wait_until_async(async || {
+        let gaps = store.gaps(10).await.unwrap();
+        gaps.iter().any(|it| it.reason == "store_full")
+    })
+    .await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_change_of_a_record_is_out_at_a_time_oldest_first() {
     let folder = TempDir::new().unwrap();
     let (clock, _) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());

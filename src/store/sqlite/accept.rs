@@ -40,6 +40,8 @@ pub(super) enum Effect {
     Queued(DestinationName, DeliveryRow),
     /// A delivery was settled.
     DeliveryClosed(DestinationName, DeliveryClosed),
+    /// A delivery was dropped that was not out when looked at.
+    DeliveryDropped(DestinationName, DeliveryClosed),
     /// A delivery waits until then.
     Again(DestinationName, RecordKey, i64, i64),
     /// Rows of a destination went to quarantine; true when none is left.

@@ -17,6 +17,6 @@ mod writer;
 mod read;
 
 pub(super) use self::{
-    read::Readers,
+    read::{Found, Readers},
     writer::{Writer, WriterParts},
 };

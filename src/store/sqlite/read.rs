@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 
 use super::{encode, file, names::Names, totals::Totals};
 use crate::{
@@ -23,11 +23,26 @@ use crate::{
         types::{
             ChangeNo, Gap, Ledger, NotificationNo, Quarantined, QuarantinedKind, Seen, Snapshot,
         },
+        waiting::{change_bytes, delivery_bytes},
     },
 };
 
 /// Connections for reading.
 const READERS: usize = 2;
+
+/// What is read back at once into memory; at least one row is.
+const READ_BYTES_MAX: usize = 16 << 20;
+
+/// What became of a row that was looked for.
+#[derive(Debug)]
+pub(in crate::store) enum Found<T> {
+    /// It is there; and roughly what it takes in memory.
+    Row(T, usize),
+    /// It is there, and nobody can read it.
+    Undecodable,
+    /// It is not there.
+    Gone,
+}
 
 /// The readers. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
@@ -62,50 +77,40 @@ impl Readers {
         }
     }
 
-    /// Open changes by row; absent where the row is gone.
+    /// Open changes, one for each of `nos`; fewer where they would be too large.
     pub(in crate::store) async fn changes(
         &self,
         nos: Vec<i64>,
-    ) -> Result<HashMap<i64, (NotificationNo, Change)>, StoreError> {
+    ) -> Result<Vec<Found<(NotificationNo, Change)>>, StoreError> {
         self.run(move |connection, names| {
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {} FROM open_change AS c JOIN notification AS n ON n.no = c.notification_no WHERE c.no = ?1",
                 encode::CHANGE_COLUMNS
             ))?;
-            let mut found = HashMap::with_capacity(nos.len());
-            for no in nos {
-                let row = statement
-                    .query_row(params![no], |row| encode::change(row, names))
-                    .optional()?;
-                if let Some((no, notification_no, change)) = row {
-                    found.insert(no, (notification_no, change));
-                }
-            }
-            Ok(found)
+            find_all(&mut statement, &nos, |row| {
+                let (_, notification_no, change) = encode::change(row, names)?;
+                let bytes = change_bytes(&change);
+                Ok(((notification_no, change), bytes))
+            })
         })
         .await
     }
 
-    /// Deliveries by row; absent where the row is gone.
+    /// Deliveries, one for each of `nos`; fewer where they would be too large.
     pub(in crate::store) async fn deliveries(
         &self,
         nos: Vec<i64>,
-    ) -> Result<HashMap<i64, Delivery>, StoreError> {
+    ) -> Result<Vec<Found<Delivery>>, StoreError> {
         self.run(move |connection, names| {
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {} FROM delivery WHERE no = ?1",
                 encode::DELIVERY_COLUMNS
             ))?;
-            let mut found = HashMap::with_capacity(nos.len());
-            for no in nos {
-                let row = statement
-                    .query_row(params![no], |row| encode::delivery(row, names))
-                    .optional()?;
-                if let Some(delivery) = row {
-                    found.insert(no, delivery);
-                }
-            }
-            Ok(found)
+            find_all(&mut statement, &nos, |row| {
+                let delivery = encode::delivery(row, names)?;
+                let bytes = delivery_bytes(&delivery);
+                Ok((delivery, bytes))
+            })
         })
         .await
     }
@@ -123,10 +128,8 @@ impl Readers {
             )?;
             let mut found = HashMap::with_capacity(records.len());
             for (key, module, record) in records {
-                let snapshot = statement
-                    .query_row(params![key.as_i64(), module.as_str(), record.as_str()], snapshot)
-                    .optional()?;
-                if let Some(snapshot) = snapshot {
+                let given = params![key.as_i64(), module.as_str(), record.as_str()];
+                if let Found::Row(snapshot, _) = find(&mut statement, given, snapshot)? {
                     found.insert(key, snapshot);
                 }
             }
@@ -285,10 +288,50 @@ impl Shared {
     }
 }
 
+/// Each of `nos` in turn, until [`READ_BYTES_MAX`] are read.
+fn find_all<T>(
+    statement: &mut Statement<'_>,
+    nos: &[i64],
+    decode: impl Fn(&Row<'_>) -> rusqlite::Result<(T, usize)>,
+) -> rusqlite::Result<Vec<Found<T>>> {
+    let mut found = Vec::with_capacity(nos.len());
+    let mut read = 0_usize;
+    for no in nos {
+        let next = find(statement, params![no], &decode)?;
+        match &next {
+            Found::Row(_, bytes) => read = read.saturating_add(*bytes),
+            Found::Undecodable => tracing::error!(no, "a stored row cannot be decoded"),
+            Found::Gone => {}
+        }
+        found.push(next);
+        if read >= READ_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// One row: that it cannot be decoded is no failure of the query.
+fn find<T>(
+    statement: &mut Statement<'_>,
+    params: impl Params,
+    decode: impl Fn(&Row<'_>) -> rusqlite::Result<(T, usize)>,
+) -> rusqlite::Result<Found<T>> {
+    let mut rows = statement.query(params)?;
+    let Some(row) = rows.next()? else {
+        return Ok(Found::Gone);
+    };
+    match decode(row) {
+        Ok((row, bytes)) => Ok(Found::Row(row, bytes)),
+        Err(error @ rusqlite::Error::SqliteFailure(..)) => Err(error),
+        Err(_undecodable) => Ok(Found::Undecodable),
+    }
+}
+
 /// From the columns `seen_fields`, `seen_values`, `modified_at`, `read_at`, `server_time_max`.
-fn snapshot(row: &rusqlite::Row<'_>) -> rusqlite::Result<Snapshot> {
+fn snapshot(row: &Row<'_>) -> rusqlite::Result<(Snapshot, usize)> {
     let optional = |us: Option<i64>| us.map(encode::timestamp).transpose();
-    Ok(Snapshot {
+    let snapshot = Snapshot {
         seen: Seen {
             record: Record {
                 fields: encode::from_json(0, row.get_ref(0)?.as_str()?)?,
@@ -298,5 +341,6 @@ fn snapshot(row: &rusqlite::Row<'_>) -> rusqlite::Result<Snapshot> {
             read_at: optional(row.get(3)?)?,
         },
         server_time_max: encode::time(row, 4)?,
-    })
+    };
+    Ok((snapshot, 0))
 }

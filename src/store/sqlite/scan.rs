@@ -39,6 +39,12 @@ pub(super) fn apply(waiting: &Waiting, effects: Vec<Effect>) {
                     .closed(it.key, it.no, it.next, it.rows);
                 name
             }
+            Effect::DeliveryDropped(name, it) => {
+                lane(&mut lanes, &name)
+                    .queue
+                    .dropped(it.key, it.no, it.next, it.rows);
+                name
+            }
             Effect::Again(name, key, no, due) => {
                 lane(&mut lanes, &name).queue.back(key, no, due, false);
                 name

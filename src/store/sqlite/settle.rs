@@ -1,6 +1,8 @@
 //! What became of deliveries.
 
-use rusqlite::{OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::{
     accept::{DeliveryClosed, Effect, Transaction},
@@ -63,14 +65,17 @@ impl Transaction<'_> {
                 rows
             }
         };
-        self.delivery_closed(destination, key, no.0, rows)
+        let closed = self.closed(&destination, key, no.0, rows)?;
+        self.effects
+            .push(Effect::DeliveryClosed(destination, closed));
+        Ok(())
     }
 
     /// Moves up to a slice of what waits for destinations not in `present` to quarantine. True when none is left.
     pub(super) fn keep_destinations(
         &mut self,
         present: &[DestinationName],
-        moved: &mut std::collections::BTreeMap<DestinationName, u64>,
+        moved: &mut BTreeMap<DestinationName, u64>,
     ) -> Result<bool, Fault> {
         let mut last = 0;
         loop {
@@ -86,7 +91,7 @@ impl Transaction<'_> {
             if present.contains(&name) {
                 continue;
             }
-            let nos = self.oldest_of(no, 0)?;
+            let nos = self.slice_of(no)?;
             for (row, _) in &nos {
                 self.quarantine_delivery(
                     *row,
@@ -115,63 +120,110 @@ impl Transaction<'_> {
         let Some(destination_no) = self.names.find(destination.as_str()) else {
             return Ok((0, false));
         };
+        let wanted = left.min(u64::from(ROWS_PER_SLICE));
+        let count = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let (heads, beyond) = waiting.lane(destination, |it| it.queue.oldest(count));
+        let is_out = |key, no| waiting.lane(destination, |it| it.queue.is_out(key, no));
+        // What waits of each record, oldest first: the next of a record takes the place of the one before it.
+        let mut oldest: BTreeMap<i64, RecordKey> = BTreeMap::new();
+        oldest.extend(heads.into_iter().map(|(key, no)| (no, key)));
         let mut dropped = 0;
-        let mut after = 0;
-        loop {
-            let nos = self.oldest_of(destination_no, after)?;
-            for (no, key) in &nos {
-                after = *no;
-                let out = waiting.lane(destination, |it| it.queue.is_out(*key, *no));
-                if out {
-                    continue;
-                }
-                if dropped == left || dropped >= u64::from(ROWS_PER_SLICE) {
-                    return Ok((dropped, dropped < left));
-                }
-                let rows = self.close_delivery(*no, "dropped")?;
-                self.totals.deliveries_dropped += rows;
-                self.delivery_closed(destination.clone(), *key, *no, rows)?;
-                dropped += 1;
+        while dropped < wanted
+            && let Some((no, key)) = oldest.pop_first()
+        {
+            if let Some(next) = self.row_after(destination_no, key, no)? {
+                oldest.insert(next, key);
             }
-            if nos.is_empty() {
-                return Ok((dropped, false));
+            if !is_out(key, no) {
+                dropped += self.drop_delivery(destination, key, no)?;
             }
         }
+        if let Some(beyond) = beyond
+            && dropped < wanted
+        {
+            for (no, key) in self.rows_beyond(destination_no, beyond)? {
+                if dropped < wanted && !is_out(key, no) {
+                    dropped += self.drop_delivery(destination, key, no)?;
+                }
+            }
+        }
+        Ok((dropped, dropped == wanted && dropped < left))
     }
 
-    /// In the order of rows; the plus keeps the planner from sorting a whole index.
-    fn oldest_of(&self, destination_no: i64, after: i64) -> Result<Vec<(i64, RecordKey)>, Fault> {
-        let mut statement = self.connection.prepare_cached(
+    /// Gives the number of rows, 0 or 1.
+    fn drop_delivery(
+        &mut self,
+        destination: &DestinationName,
+        key: RecordKey,
+        no: i64,
+    ) -> Result<u64, Fault> {
+        let rows = self.close_delivery(no, "dropped")?;
+        self.totals.deliveries_dropped += rows;
+        let closed = self.closed(destination, key, no, rows)?;
+        let rows = closed.rows;
+        let effect = Effect::DeliveryDropped(destination.clone(), closed);
+        self.effects.push(effect);
+        Ok(rows)
+    }
+
+    /// The next of a record.
+    fn row_after(
+        &self,
+        destination_no: i64,
+        key: RecordKey,
+        no: i64,
+    ) -> Result<Option<i64>, Fault> {
+        let next = self
+            .connection
+            .prepare_cached(
+                "SELECT no FROM delivery WHERE destination = ?1 AND key = ?2 AND no > ?3 ORDER BY no LIMIT 1",
+            )?
+            .query_row(params![destination_no, key.as_i64(), no], |row| row.get(0))
+            .optional()?;
+        Ok(next)
+    }
+
+    /// What memory does not know yet, in the order of rows; the plus keeps the planner from sorting a whole index.
+    fn rows_beyond(&self, destination_no: i64, no: i64) -> Result<Vec<(i64, RecordKey)>, Fault> {
+        self.rows(
             "SELECT no, key FROM delivery WHERE +destination = ?1 AND no > ?2 ORDER BY no LIMIT ?3",
-        )?;
-        let rows = statement.query_map(params![destination_no, after, ROWS_PER_SLICE], |row| {
+            params![destination_no, no, ROWS_PER_SLICE],
+        )
+    }
+
+    /// A slice of a destination's, the oldest of each record first.
+    fn slice_of(&self, destination_no: i64) -> Result<Vec<(i64, RecordKey)>, Fault> {
+        self.rows(
+            "SELECT no, key FROM delivery WHERE destination = ?1 ORDER BY key, no LIMIT ?2",
+            params![destination_no, ROWS_PER_SLICE],
+        )
+    }
+
+    fn rows(&self, sql: &str, given: impl Params) -> Result<Vec<(i64, RecordKey)>, Fault> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(given, |row| {
             Ok((row.get(0)?, RecordKey::from_i64(row.get(1)?)))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn delivery_closed(
-        &mut self,
-        destination: DestinationName,
+    fn closed(
+        &self,
+        destination: &DestinationName,
         key: RecordKey,
         no: i64,
         rows: i64,
-    ) -> Result<(), Fault> {
+    ) -> Result<DeliveryClosed, Fault> {
         let next = match self.names.find(destination.as_str()) {
             Some(destination_no) => self.next_delivery(destination_no, key)?,
             None => None,
         };
-        let rows = rows.unsigned_abs();
-        self.effects.push(Effect::DeliveryClosed(
-            destination,
-            DeliveryClosed {
-                key,
-                no,
-                next,
-                rows,
-            },
-        ));
-        Ok(())
+        Ok(DeliveryClosed {
+            key,
+            no,
+            next,
+            rows: rows.unsigned_abs(),
+        })
     }
 
     /// Deletes the row and writes its receipt; gives the number of rows, 0 or 1.
