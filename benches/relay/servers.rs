@@ -170,9 +170,9 @@ fn free_address() -> SocketAddr {
 fn routes_yaml(routes: &str, zoho: &str, amqp: &str) -> String {
     let (on, enrich) = match routes {
         "nobody" => ("Contacts.insert", "none"),
-        "plain" => ("Leads.*", "none"),
+        "plain" => ("Leads.update", "none"),
         _ => (
-            "Leads.*",
+            "Leads.update",
             "{ fields: [Company, Phone, Last_Name], on_missing: send }",
         ),
     };
@@ -189,7 +189,7 @@ sources:
   bench:
     kind: watch
     connection: bench
-    verify: {{ token: [bench-token], query: {{}} }}
+    verify: {{ token: [bench-token] }}
 destinations:
   queue:
     kind: amqp
