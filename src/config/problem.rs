@@ -42,6 +42,15 @@ pub(super) struct ShownLine {
     pub(super) caret: std::ops::Range<usize>,
 }
 
+impl ShownLine {
+    /// The caret's bytes, widened to whole characters of the line.
+    fn whole_characters(&self) -> std::ops::Range<usize> {
+        let start = self.text.floor_char_boundary(self.caret.start);
+        let end = self.text.ceil_char_boundary(self.caret.end);
+        start..end.max(start)
+    }
+}
+
 /// All that is wrong with a file, in the file's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
@@ -150,7 +159,7 @@ impl Problem {
             group = group.element(
                 Snippet::source(&shown.text)
                     .line_start(self.line)
-                    .annotation(AnnotationKind::Primary.span(shown.caret.clone())),
+                    .annotation(AnnotationKind::Primary.span(shown.whole_characters())),
             );
         }
         match &self.hint {
@@ -168,3 +177,19 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caret_covers_whole_characters() {
+        let shown = |caret| ShownLine {
+            text: "- \u{e9}o: 1".to_owned(),
+            caret,
+        };
+        assert_eq!(shown(2..3).whole_characters(), 2..4);
+        assert_eq!(shown(3..3).whole_characters(), 2..4);
+        assert_eq!(shown(2..99).whole_characters(), 2..8);
+    }
+}
