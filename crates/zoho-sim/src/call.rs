@@ -7,6 +7,8 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::family::Family;
+
 /// What kind of call was made, for counting and for faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +39,22 @@ pub enum Kind {
     Delete,
     /// `POST /Leads/{id}/actions/convert`.
     Convert,
+    /// Notes of a record.
+    Notes,
+    /// Attachments, photos, uploaded files.
+    Files,
+    /// `POST /{module}/{id}/actions/send_mail`.
+    Mail,
+    /// `POST /crm/bulk/v8/read`.
+    BulkRead,
+    /// `POST /crm/bulk/v8/write`.
+    BulkWrite,
+    /// The state and the result of a bulk job, and the upload for one.
+    BulkJob,
+    /// `POST /__composite_requests`.
+    Composite,
+    /// Workflow webhooks and their failures.
+    Automation,
     /// Anything on `/actions/watch`.
     Watch,
     /// A path or method the simulator does not know.
@@ -62,6 +80,8 @@ pub(crate) enum Operation {
     Deleted(String),
     Count(String),
     Convert(String),
+    /// One of the families beside records, users and metadata.
+    Family(Family),
     Control(Vec<String>),
     UnknownPath,
     WrongMethod,
@@ -132,6 +152,7 @@ impl Call {
             Operation::Deleted(_) => Kind::ReadDeleted,
             Operation::Count(_) => Kind::Count,
             Operation::Convert(_) => Kind::Convert,
+            Operation::Family(family) => family.kind(&self.method),
             Operation::Control(_) | Operation::UnknownPath | Operation::WrongMethod => {
                 Kind::Unknown
             }
@@ -149,6 +170,13 @@ impl Call {
 impl Operation {
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
+        if let Some((family, methods)) = Family::of(&parts) {
+            return if methods.contains(method) {
+                Self::Family(family)
+            } else {
+                Self::WrongMethod
+            };
+        }
         let (operation, methods): (Self, &[Method]) = match parts.as_slice() {
             ["sim", rest @ ..] => {
                 return Self::Control(rest.iter().map(ToString::to_string).collect());

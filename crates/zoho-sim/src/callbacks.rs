@@ -182,13 +182,11 @@ impl Post {
         if let Some(shared) = self.shared.upgrade() {
             shared.world(|world| world.counters.callbacks.sent += 1);
         }
-        let answer = self
-            .client
-            .post(callback.url)
-            .header("content-type", "application/json;charset=UTF-8")
-            .body(callback.body)
-            .send()
-            .await;
+        let mut request = self.client.request(callback.method, callback.url);
+        for (name, value) in &callback.headers {
+            request = request.header(name, value);
+        }
+        let answer = request.body(callback.body).send().await;
         let status = match answer {
             Ok(answer) => {
                 let status = answer.status().as_u16();

@@ -43,6 +43,11 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
             world.latency = Duration::from_millis(ms.ok_or(SimError::Unreadable)?);
             Ok(done())
         }
+        (&Method::PUT, ["bulk"]) => {
+            let ms = body()?.get("ms").and_then(Value::as_u64);
+            world.jobs.takes = Duration::from_millis(ms.ok_or(SimError::Unreadable)?);
+            Ok(done())
+        }
         (&Method::POST, ["fire"]) => {
             let fired = hands::fire(world, &body()?)?;
             Ok(Answer::ok(json!({"callbacks": fired})))

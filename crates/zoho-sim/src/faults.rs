@@ -48,6 +48,10 @@ pub enum On {
     Watch,
     /// Users, org, modules, fields.
     Metadata,
+    /// Bulk jobs: made, asked for, fetched, and the upload for one.
+    Bulk,
+    /// Attachments, photos, files.
+    Files,
     /// The callbacks the simulator sends.
     Callback,
 }
@@ -72,6 +76,10 @@ pub enum What {
     StaleMs(u64),
     /// A read: these ids are not found; all of them, if none is named.
     Missing(Vec<String>),
+    /// A bulk job: it is taken, and fails.
+    FailJob,
+    /// A conversion: answered 202, done in the background.
+    Schedule,
     /// A callback: never sent.
     Drop,
     /// A callback: sent twice.
@@ -94,6 +102,16 @@ pub(crate) struct CallTrouble {
     pub(crate) stale: Option<Duration>,
     /// Do not find these; all of them, if the list is empty.
     pub(crate) missing: Option<Vec<String>>,
+    pub(crate) job: Option<JobTrouble>,
+}
+
+/// What becomes of the job that a call makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobTrouble {
+    /// It fails.
+    Fails,
+    /// There is one at all, where the call would do its work at once.
+    Scheduled,
 }
 
 /// What the faults hold for one callback.
@@ -149,6 +167,8 @@ impl Script {
                 What::DropAnswer => trouble.drop_after = true,
                 What::StaleMs(ms) => trouble.stale = Some(Duration::from_millis(ms)),
                 What::Missing(ids) => trouble.missing = Some(ids),
+                What::FailJob => trouble.job = Some(JobTrouble::Fails),
+                What::Schedule => trouble.job = Some(JobTrouble::Scheduled),
                 What::Drop | What::Duplicate | What::Reorder | What::DelayMs(_) => {}
             }
         }
@@ -169,6 +189,8 @@ impl Script {
                 | What::DropConnection
                 | What::DropAnswer
                 | What::StaleMs(_)
+                | What::FailJob
+                | What::Schedule
                 | What::Missing(_) => {}
             }
         }
@@ -212,6 +234,8 @@ impl On {
             ),
             Self::Watch => kind == Kind::Watch,
             Self::Metadata => kind == Kind::Metadata,
+            Self::Bulk => matches!(kind, Kind::BulkRead | Kind::BulkWrite | Kind::BulkJob),
+            Self::Files => kind == Kind::Files,
             Self::Callback => false,
         }
     }

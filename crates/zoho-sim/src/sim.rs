@@ -18,7 +18,7 @@ use crate::{
     counters::Counters,
     error::SimError,
     faults::Fault,
-    hands, server,
+    hands, jobs, server,
     settings::Settings,
     shared::Shared,
     world::{World, tokens},
@@ -68,6 +68,7 @@ impl Sim {
         let shared = Arc::new(Shared::new(world, lanes, stop.clone()));
         let tasks = TaskTracker::new();
         callbacks::run(ends, &shared, &tasks)?;
+        tasks.spawn(jobs::run(Arc::clone(&shared)));
         tasks.spawn(server::run(listener, Arc::clone(&shared), tasks.clone()));
         Ok(Self {
             address,
@@ -102,6 +103,11 @@ impl Sim {
     /// Changes the latency of the calls to come.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.world(|world| world.latency = latency);
+    }
+
+    /// Changes how long the bulk jobs to come take.
+    pub fn set_bulk_time(&self, takes: Duration) {
+        self.shared.world(|world| world.jobs.takes = takes);
     }
 
     /// Inserts a record and gives its id.

@@ -125,6 +125,9 @@ fn cost(call: &Call) -> u64 {
             records.div_ceil(RECORDS_PER_CREDIT).max(1)
         }
         Kind::Convert => 5,
+        Kind::Mail => 20,
+        Kind::BulkRead => 50,
+        Kind::BulkWrite => 500,
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
@@ -133,6 +136,11 @@ fn cost(call: &Call) -> u64 {
         | Kind::ReadOne
         | Kind::Count
         | Kind::Delete
+        | Kind::Notes
+        | Kind::Files
+        | Kind::BulkJob
+        | Kind::Composite
+        | Kind::Automation
         | Kind::Watch
         | Kind::Unknown => 1,
     }
@@ -143,7 +151,7 @@ fn is_heavy(call: &Call) -> bool {
     match call.kind() {
         Kind::ReadList | Kind::ReadIds => has("cvid") || has("sort_by"),
         Kind::Insert | Kind::Update | Kind::Upsert => call.records_sent() > LIGHT_RECORDS_MAX,
-        Kind::Convert => true,
+        Kind::Convert | Kind::Mail | Kind::Composite => true,
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
@@ -151,6 +159,12 @@ fn is_heavy(call: &Call) -> bool {
         | Kind::ReadDeleted
         | Kind::Count
         | Kind::Delete
+        | Kind::Notes
+        | Kind::Files
+        | Kind::BulkRead
+        | Kind::BulkWrite
+        | Kind::BulkJob
+        | Kind::Automation
         | Kind::Watch
         | Kind::Unknown => false,
     }

@@ -1,7 +1,12 @@
 //! The CRM API: from a call that was let in to its answer.
 
 mod admit;
+mod attachments;
+mod bulk_read;
+mod families;
+mod files;
 mod metadata;
+mod notes;
 mod paging;
 mod read;
 mod watch;
@@ -40,12 +45,16 @@ pub(crate) fn answer(world: &mut World, call: &Call, trouble: &CallTrouble) -> A
         Operation::Record(module, id) => match call.method {
             Method::PUT => write::update(world, call, module, Some(id)),
             Method::DELETE => write::delete(world, module, &[id]),
+            _ if module == "Notes" && notes::fields(call).is_err() => {
+                Refusal::parameter_missing("fields").bad_request()
+            }
             _ => read::one(world, call, (module, id), trouble),
         },
         Operation::Upsert(module) => write::upsert(world, call, module),
         Operation::Deleted(module) => read::deleted(world, call, module),
         Operation::Count(module) => read::count(world, module),
         Operation::Convert(id) => write::convert(world, id),
+        Operation::Family(family) => families::answer(world, call, family, trouble),
         Operation::WrongMethod => Refusal::new(
             "INVALID_REQUEST_METHOD",
             "The http request method type is not a valid one",

@@ -1,11 +1,16 @@
 //! The org in memory: everything that calls read and change.
 
+pub(crate) mod bulk;
 pub(crate) mod catalogue;
 pub(crate) mod channel;
 pub(crate) mod condition;
 pub(crate) mod credits;
+pub(crate) mod criteria;
+pub(crate) mod export;
+pub(crate) mod jobs;
 pub(crate) mod module;
 pub(crate) mod notify;
+pub(crate) mod papers;
 pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod table;
@@ -17,8 +22,8 @@ use std::{collections::BTreeMap, time::Duration};
 use clock::Clock;
 
 use self::{
-    channel::Channel, credits::Credits, module::Module, notify::Callback, record::Reading,
-    table::Table, tokens::Tokens,
+    channel::Channel, credits::Credits, jobs::Jobs, module::Module, notify::Callback,
+    papers::Papers, record::Reading, table::Table, tokens::Tokens,
 };
 use crate::{
     counters::Counters,
@@ -47,6 +52,8 @@ pub(crate) struct World {
     pub(crate) tokens: Tokens,
     pub(crate) credits: Credits,
     pub(crate) channels: BTreeMap<String, Channel>,
+    pub(crate) papers: Papers,
+    pub(crate) jobs: Jobs,
     pub(crate) script: Script,
     pub(crate) counters: Counters,
     /// Callbacks made and not yet handed to the senders.
@@ -77,6 +84,8 @@ impl World {
             tokens: Tokens::new(settings.seed),
             credits: Credits::new(settings.daily_credits),
             channels: BTreeMap::new(),
+            papers: Papers::default(),
+            jobs: Jobs::new(settings.bulk_time, settings.bulk_page_rows),
             script: Script::new(settings.seed),
             counters: Counters::new(),
             outbox: vec![],
@@ -116,7 +125,7 @@ impl World {
         }
     }
 
-    fn next_id(&mut self) -> u64 {
+    pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }

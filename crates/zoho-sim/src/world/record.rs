@@ -142,7 +142,7 @@ impl Record {
         }
     }
 
-    fn value(&self, field: &Field, reading: Reading) -> Value {
+    pub(crate) fn value(&self, field: &Field, reading: Reading) -> Value {
         let version = self.version(reading);
         match field.name.as_str() {
             "id" => json!(self.id.to_string()),

@@ -1,6 +1,9 @@
 //! The records of one module.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    ops::Bound,
+};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -71,6 +74,12 @@ impl Table {
     /// All records, oldest id first.
     pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.rows.values()
+    }
+
+    /// The records with a higher id, lowest first.
+    pub(crate) fn after(&self, id: u64) -> impl Iterator<Item = &Record> {
+        let range = (Bound::Excluded(id), Bound::Unbounded);
+        self.rows.range(range).map(|(_, record)| record)
     }
 
     pub(crate) fn deleted(&self) -> impl DoubleEndedIterator<Item = &Deleted> {

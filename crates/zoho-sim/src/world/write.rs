@@ -158,6 +158,7 @@ impl World {
     pub(crate) fn delete(&mut self, module: &str, id: u64, by: Who) -> Option<Change> {
         let stamp = self.stamp(by);
         let record = self.tables.get_mut(module)?.delete(id, stamp)?;
+        self.delete_papers(id, by);
         Some(Change {
             id,
             values: Map::new(),
@@ -211,6 +212,9 @@ fn accept(
                 let who = Who::ALL.into_iter().find(|it| it.id(org) == id);
                 return who.map(|it| it.with_email(org)).ok_or_else(Map::new);
             }
+            if field.name == "Parent_Id" {
+                return parent(tables, value, id).ok_or_else(Map::new);
+            }
             let table = field.target.as_ref().and_then(|it| tables.get(it));
             let record = table.and_then(|table| Some((table, table.get(id.parse().ok()?)?)));
             match record {
@@ -231,6 +235,19 @@ fn accept(
         | DataType::DateTime
         | DataType::AutoNumber => accept_text(data_type, value),
     }
+}
+
+/// The parent of a note: of whichever module; told by its id alone if none is named.
+fn parent(tables: &BTreeMap<String, Table>, value: &Value, id: &str) -> Option<Value> {
+    let number = id.parse().ok()?;
+    let named = value.pointer("/module/api_name").and_then(Value::as_str);
+    let table = match named {
+        Some(name) => tables.get(name)?,
+        None => tables.values().find(|it| it.get(number).is_some())?,
+    };
+    let name = table.get(number)?.name(&table.module);
+    let module = json!({"api_name": table.module.name, "id": table.module.id.to_string()});
+    Some(json!({"module": module, "name": name, "id": id}))
 }
 
 fn accept_text(data_type: DataType, value: &Value) -> Result<Value, Map<String, Value>> {

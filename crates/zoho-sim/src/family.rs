@@ -1,0 +1,99 @@
+//! Which operation of the families beside records, users and metadata a path names.
+
+use http::Method;
+
+use crate::call::Kind;
+
+/// A record as a path names it: the module, and the id as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) module: String,
+    pub(crate) id: String,
+}
+
+/// The operations, one group a family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// `/{module}/{id}/Notes`.
+    Notes(Named),
+    /// `/{module}/{id}/Attachments`.
+    Attachments(Named),
+    /// `/{module}/{id}/Attachments/{id}`.
+    Attachment(Named, String),
+    /// `/{module}/{id}/photo`.
+    Photo(Named),
+    /// `/files`.
+    Files,
+    /// `/crm/bulk/v8/read`.
+    BulkReads,
+    /// `/crm/bulk/v8/read/{id}`.
+    BulkRead(String),
+    /// `/crm/bulk/v8/read/{id}/result`.
+    BulkReadResult(String),
+}
+
+const READ: &[Method] = &[Method::GET];
+const ADD: &[Method] = &[Method::POST];
+const BOTH: &[Method] = &[Method::GET, Method::POST];
+const READ_OR_DELETE: &[Method] = &[Method::GET, Method::DELETE];
+const FILE: &[Method] = &[Method::GET, Method::POST, Method::DELETE];
+
+impl Family {
+    /// The operation of a path, given in parts, and the methods it takes.
+    pub(crate) fn of(parts: &[&str]) -> Option<(Self, &'static [Method])> {
+        match parts {
+            ["crm", "v8", rest @ ..] => Self::of_crm(rest),
+            ["crm", "bulk", "v8", rest @ ..] => Self::of_bulk(rest),
+            _ => None,
+        }
+    }
+
+    fn of_bulk(parts: &[&str]) -> Option<(Self, &'static [Method])> {
+        Some(match *parts {
+            ["read"] => (Self::BulkReads, ADD),
+            ["read", id] => (Self::BulkRead(id.to_owned()), READ),
+            ["read", id, "result"] => (Self::BulkReadResult(id.to_owned()), READ),
+            _ => return None,
+        })
+    }
+
+    fn of_crm(parts: &[&str]) -> Option<(Self, &'static [Method])> {
+        Some(match *parts {
+            ["files"] => (Self::Files, BOTH),
+            ["settings", ..] => return None,
+            [module, id, "Notes"] => (Self::Notes(Named::new(module, id)), BOTH),
+            [module, id, "Attachments"] => (Self::Attachments(Named::new(module, id)), BOTH),
+            [module, id, "Attachments", attachment] => (
+                Self::Attachment(Named::new(module, id), attachment.to_owned()),
+                READ_OR_DELETE,
+            ),
+            [module, id, "photo"] => (Self::Photo(Named::new(module, id)), FILE),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn kind(&self, _method: &Method) -> Kind {
+        match self {
+            Self::Notes(_) => Kind::Notes,
+            Self::Attachments(_) | Self::Attachment(..) | Self::Photo(_) | Self::Files => {
+                Kind::Files
+            }
+            Self::BulkReads => Kind::BulkRead,
+            Self::BulkRead(_) | Self::BulkReadResult(_) => Kind::BulkJob,
+        }
+    }
+}
+
+impl Named {
+    fn new(module: &str, id: &str) -> Self {
+        Self {
+            module: module.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    /// The id as a number; 0, which no record has, if it is none.
+    pub(crate) fn number(&self) -> u64 {
+        self.id.parse().unwrap_or_default()
+    }
+}
