@@ -1,26 +1,41 @@
 //! A client for the Zoho CRM v8 API.
 #![doc = include_str!("../README.md")]
 
-mod data_center;
-mod token;
 mod auth;
-mod grant;
-mod credits;
-mod throttle;
-mod observe;
-mod transport;
+mod call;
 mod client;
-mod records;
-mod metadata;
+mod credits;
+mod data_center;
+mod download;
 mod error;
+mod grant;
+mod items;
+mod limits;
+mod metadata;
+mod observe;
+mod page;
+mod pipeline;
+mod raw;
+mod records;
+mod request;
+mod throttle;
+mod time;
+mod token;
+mod transport;
 
 pub use self::{
-    client::{Client, Limits, Settings},
+    call::Call,
+    client::{Client, Settings},
     data_center::{DataCenter, Region},
+    download::Download,
     error::{Code, Error, SetupError},
     grant::Credentials,
+    items::{Batch, ItemError},
+    limits::{Edition, Limits},
     metadata::{Field, Fields},
-    observe::{Call, Event, Observer, Outcome, TokenOutcome},
+    observe::{Event, Observer, Outcome, TokenOutcome},
+    page::{Listing, Page},
+    raw::{RawRequest, RawResponse},
     records::{
         Converted, FIELDS_MAX, IDS_MAX, Listed, One, RecordQuery, Values, is_api_name, is_record_id,
     },

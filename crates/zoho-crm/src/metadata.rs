@@ -4,7 +4,12 @@ use std::{collections::HashMap, sync::Arc, sync::Mutex, time::Duration};
 
 use serde::Deserialize;
 
-use crate::{Call, Client, Error, auth::lock, records::is_api_name, transport::ApiRequest};
+use crate::{
+    Call, Client, Error,
+    auth::lock,
+    records::is_api_name,
+    request::{ApiRequest, Cost},
+};
 
 /// Metadata is asked again after this.
 const KEPT: Duration = Duration::from_hours(1);
@@ -64,11 +69,9 @@ impl Client {
         {
             return Ok(Arc::clone(fields));
         }
-        let request = ApiRequest {
-            path: &["settings", "fields"],
-            query: &[("module", module)],
-        };
-        let answer = self.read(Call::Fields, &request).await?;
+        let query = [("module", module)];
+        let request = ApiRequest::get(&["settings", "fields"]).query(&query);
+        let answer = self.send(Call::Fields, Cost::ONE, &request).await?;
         let fields: Fields = if answer.is_empty() {
             Arc::new([])
         } else {

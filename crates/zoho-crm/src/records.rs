@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::{Call, Client, Error, client::Answer, transport::ApiRequest};
+use crate::{
+    Call, Client, Error,
+    client::Answer,
+    request::{ApiRequest, Cost},
+};
 
 /// A record's values by API name.
 pub type Values = Map<String, Value>;
@@ -81,11 +85,9 @@ impl Client {
         if query.converted == Converted::Both {
             pairs.push(("converted", "both"));
         }
-        let request = ApiRequest {
-            path: &[query.module],
-            query: &pairs,
-        };
-        let answer = self.read(Call::List, &request).await?;
+        let path = [query.module];
+        let request = ApiRequest::get(&path).query(&pairs);
+        let answer = self.send(Call::List, Cost::ONE, &request).await?;
         Ok(Listed {
             answered_at: answer.answered_at,
             records: records_in(&answer)?,
@@ -102,11 +104,9 @@ impl Client {
         if !is_api_name(module) || !is_record_id(id) {
             return Err(Self::wrong("not a module's or not a record's name"));
         }
-        let request = ApiRequest {
-            path: &[module, id],
-            query: &[],
-        };
-        let answer = match self.read(Call::One, &request).await {
+        let path = [module, id];
+        let request = ApiRequest::get(&path);
+        let answer = match self.send(Call::One, Cost::ONE, &request).await {
             Ok(answer) => answer,
             Err(Error::Gone { .. }) => return Ok(self.nothing()),
             Err(Error::Invalid { code, .. }) if code.as_str() == "INVALID_DATA" => {

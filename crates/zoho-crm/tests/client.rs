@@ -399,6 +399,7 @@ async fn the_credit_reserve_is_not_touched() {
         credits_daily: Some(10),
         credits_reserve_percent: 20,
         concurrency: 3,
+        ..Limits::default()
     };
     let (client, _hand) = support::client_with(settings, Arc::new(MemoryTokenStore::default()));
     let results = join_all((0..20).map(|_| client.records(&QUERY))).await;

@@ -84,6 +84,7 @@ impl Zoho {
                 credits_daily: None,
                 credits_reserve_percent: 0,
                 concurrency: 10,
+                ..Limits::default()
             },
             timeout: Duration::from_secs(30),
             observer: None,
