@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::family::Family;
+use crate::query_call::{QueryOperation, Related};
 
 /// What kind of call was made, for counting and for faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -29,6 +30,14 @@ pub enum Kind {
     ReadDeleted,
     /// `GET /{module}/actions/count`.
     Count,
+    /// Long texts in full.
+    FullData,
+    /// A related list of a record.
+    Related,
+    /// `GET /{module}/{id}/__timeline`.
+    Timeline,
+    /// Anything on `/{module}/{id}/Locking_Information__s`.
+    Lock,
     /// `POST /{module}`.
     Insert,
     /// `PUT /{module}` and `PUT /{module}/{id}`.
@@ -37,6 +46,10 @@ pub enum Kind {
     Upsert,
     /// `DELETE /{module}` and `DELETE /{module}/{id}`.
     Delete,
+    /// `POST /{module}/actions/mass_delete`.
+    MassDelete,
+    /// `DELETE /settings/recycle_bin` and `DELETE /settings/recycle_bin/{id}`.
+    RecycleBin,
     /// `POST /Leads/{id}/actions/convert`.
     Convert,
     /// Notes of a record.
@@ -82,6 +95,7 @@ pub(crate) enum Operation {
     Convert(String),
     /// One of the families beside records, users and metadata.
     Family(Family),
+    Query(QueryOperation),
     Control(Vec<String>),
     UnknownPath,
     WrongMethod,
@@ -153,6 +167,7 @@ impl Call {
             Operation::Count(_) => Kind::Count,
             Operation::Convert(_) => Kind::Convert,
             Operation::Family(family) => family.kind(&self.method),
+            Operation::Query(operation) => operation.kind(&self.method),
             Operation::Control(_) | Operation::UnknownPath | Operation::WrongMethod => {
                 Kind::Unknown
             }
@@ -197,6 +212,9 @@ impl Operation {
     fn of_crm(parts: &[&str]) -> (Self, &'static [Method]) {
         const READ: &[Method] = &[Method::GET];
         const ADD: &[Method] = &[Method::POST];
+        if let Some((operation, methods)) = QueryOperation::of(parts) {
+            return (Self::Query(operation), methods);
+        }
         match *parts {
             ["users"] => (Self::Users, READ),
             ["users", id] => (Self::User(id.into()), READ),
@@ -227,6 +245,14 @@ impl Operation {
                 Self::Record(module.into(), id.into()),
                 &[Method::GET, Method::PUT, Method::DELETE],
             ),
+            [module, id, list] if id.bytes().all(|it| it.is_ascii_digit()) => {
+                let related = Related {
+                    module: module.into(),
+                    id: id.into(),
+                    list: list.into(),
+                };
+                (Self::Query(QueryOperation::Related(related)), READ)
+            }
             _ => (Self::UnknownPath, &[]),
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::Answer, api, call::Call, error::SimError, faults::Fault, hands, shared::Shared,
+    world::generate::read_counts,
 };
 
 /// How long `/sim/settled` waits at most.
@@ -55,6 +56,13 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
         (&Method::POST, ["load"]) => {
             let loaded = hands::load(world, &body()?)?;
             Ok(Answer::ok(json!({"records": loaded})))
+        }
+        (&Method::POST, ["generate"]) => {
+            let mut made = 0;
+            for (module, count) in read_counts(&body()?)? {
+                made += world.generate(&module, count)?;
+            }
+            Ok(Answer::ok(json!({"records": made})))
         }
         (&Method::POST, ["code"]) => {
             let now = world.clock.monotonic();

@@ -230,7 +230,13 @@ impl On {
             Self::ReadOne => kind == Kind::ReadOne,
             Self::Write => matches!(
                 kind,
-                Kind::Insert | Kind::Update | Kind::Upsert | Kind::Delete | Kind::Convert
+                Kind::Insert
+                    | Kind::Update
+                    | Kind::Upsert
+                    | Kind::Delete
+                    | Kind::MassDelete
+                    | Kind::RecycleBin
+                    | Kind::Convert
             ),
             Self::Watch => kind == Kind::Watch,
             Self::Metadata => kind == Kind::Metadata,

@@ -5,8 +5,15 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::SimError,
-    world::{World, channel::Event, module::Field, notify::Change, people::Who, record::Reading},
+    time,
+    world::{
+        World, channel::Event, generate::read_counts, module::Field, notify::Change, people::Who,
+        record::Reading,
+    },
 };
+
+/// The key of a snapshot that asks for generated records.
+const GENERATE: &str = "$generate";
 
 /// Inserts records with one call, so with one callback per channel; gives their ids.
 pub(crate) fn insert(
@@ -70,27 +77,41 @@ pub(crate) fn records(world: &World, module: &str) -> Vec<Value> {
 }
 
 /// Loads `{"Leads": [{...}], ...}` without telling any channel; gives the number of records.
+/// `"$generate": {"Contacts": 1000}` makes records from the seed.
 pub(crate) fn load(world: &mut World, snapshot: &Value) -> Result<usize, SimError> {
     let modules = snapshot.as_object().ok_or(SimError::Unreadable)?;
     let mut loaded = 0;
     for (module, rows) in modules {
+        if module == GENERATE {
+            for (module, count) in read_counts(rows)? {
+                loaded += world.generate(&module, count)?;
+            }
+            continue;
+        }
         for row in rows.as_array().ok_or(SimError::Unreadable)? {
             let id = row
                 .get("id")
                 .and_then(Value::as_str)
                 .and_then(|it| it.parse().ok());
             let values = learned(world, module, row.clone())?;
-            match id {
-                Some(id) => world.insert_as(module, id, values, Who::Person),
-                None => world
-                    .insert(module, values, Who::Person)
-                    .map_err(|_no_table| SimError::UnknownModule(module.clone()))
-                    .map(drop)?,
-            }
+            let id = id.unwrap_or_else(|| world.next_id());
+            world.insert_as(module, id, values, Who::Person);
+            settle(world, module, id, row);
             loaded += 1;
         }
     }
     Ok(loaded)
+}
+
+/// A loaded record has always been there, since the times that it may bring.
+fn settle(world: &mut World, module: &str, id: u64, row: &Value) {
+    let now = world.clock.now();
+    let at = |name| row.get(name)?.as_str().and_then(time::parse);
+    let created = at("Created_Time").unwrap_or(now);
+    let modified = at("Modified_Time").unwrap_or(created);
+    if let Some(table) = world.tables.get_mut(module) {
+        table.settle(id, created, modified);
+    }
 }
 
 /// Sends callbacks about records without changing any, to every channel that hears of such

@@ -20,6 +20,7 @@ mod server;
 mod call;
 mod family;
 mod multipart;
+mod query_call;
 mod answer;
 mod oauth;
 mod api;

@@ -163,12 +163,22 @@ impl Sim {
     }
 
     /// Loads `{"Leads": [{...}], ...}` and gives the number of records. No channel hears of it.
-    /// A row may bring its own `id`.
+    /// A row may bring its own `id`, `Created_Time` and `Modified_Time`. The key `$generate`, as in
+    /// `{"$generate": {"Contacts": 1000}}`, makes records as [`Sim::generate`] does.
     ///
     /// # Errors
     /// When it is not of that shape.
     pub fn load(&self, snapshot: &Value) -> Result<usize, SimError> {
         self.shared.world(|world| hands::load(world, snapshot))
+    }
+
+    /// Makes `count` records of a module from the seed, a second apart, the last one now; gives
+    /// their number. No channel hears of it, and search finds them at once.
+    ///
+    /// # Errors
+    /// When there is no such module, or more than a million are asked for.
+    pub fn generate(&self, module: &str, count: usize) -> Result<usize, SimError> {
+        self.shared.world(|world| world.generate(module, count))
     }
 
     /// Does what `POST /crm/v8/actions/watch` does with this body, `{"watch": [...]}`, and gives

@@ -14,8 +14,9 @@ use crate::{
 const SUB_CONCURRENCY_MAX: u32 = 10;
 /// Writes of more records than this are heavy. Same source.
 const LIGHT_RECORDS_MAX: usize = 10;
-/// Records per credit of a write. Same source.
+/// Records per credit of a write, and of a mass deletion. Same source.
 const RECORDS_PER_CREDIT: u64 = 10;
+const DELETED_PER_CREDIT: u64 = 100;
 
 /// Whether a call may run.
 #[derive(Debug)]
@@ -128,6 +129,7 @@ fn cost(call: &Call) -> u64 {
         Kind::Mail => 20,
         Kind::BulkRead => 50,
         Kind::BulkWrite => 500,
+        Kind::MassDelete => mass_sent(call).div_ceil(DELETED_PER_CREDIT).max(1),
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
@@ -135,15 +137,27 @@ fn cost(call: &Call) -> u64 {
         | Kind::ReadList
         | Kind::ReadOne
         | Kind::Count
+        | Kind::FullData
+        | Kind::Related
+        | Kind::Timeline
+        | Kind::Lock
         | Kind::Delete
         | Kind::Notes
         | Kind::Files
         | Kind::BulkJob
         | Kind::Composite
         | Kind::Automation
+        | Kind::RecycleBin
         | Kind::Watch
         | Kind::Unknown => 1,
     }
+}
+
+/// Ids in the body of a mass deletion.
+fn mass_sent(call: &Call) -> u64 {
+    let body = call.json();
+    let ids = body.as_ref().and_then(|it| it.get("ids")?.as_array());
+    u64::try_from(ids.map_or(0, Vec::len)).unwrap_or_default()
 }
 
 fn is_heavy(call: &Call) -> bool {
@@ -158,6 +172,10 @@ fn is_heavy(call: &Call) -> bool {
         | Kind::ReadOne
         | Kind::ReadDeleted
         | Kind::Count
+        | Kind::FullData
+        | Kind::Related
+        | Kind::Timeline
+        | Kind::Lock
         | Kind::Delete
         | Kind::Notes
         | Kind::Files
@@ -165,6 +183,8 @@ fn is_heavy(call: &Call) -> bool {
         | Kind::BulkWrite
         | Kind::BulkJob
         | Kind::Automation
+        | Kind::MassDelete
+        | Kind::RecycleBin
         | Kind::Watch
         | Kind::Unknown => false,
     }

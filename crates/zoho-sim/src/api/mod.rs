@@ -5,10 +5,18 @@ mod attachments;
 mod bulk_read;
 mod families;
 mod files;
+mod deleted;
+mod list;
+mod locking;
 mod metadata;
 mod notes;
 mod paging;
+mod params;
+mod query;
 mod read;
+mod related;
+mod timeline;
+mod views;
 mod watch;
 mod write;
 
@@ -39,22 +47,23 @@ pub(crate) fn answer(world: &mut World, call: &Call, trouble: &CallTrouble) -> A
         Operation::Records(module) => match call.method {
             Method::POST => write::insert(world, call, module),
             Method::PUT => write::update(world, call, module, None),
-            Method::DELETE => write::delete(world, module, &call.ids().unwrap_or_default()),
-            _ => read::list(world, call, module, trouble),
+            Method::DELETE => write::delete(world, call, module, &call.ids().unwrap_or_default()),
+            _ => list::list(world, call, module, trouble),
         },
         Operation::Record(module, id) => match call.method {
             Method::PUT => write::update(world, call, module, Some(id)),
-            Method::DELETE => write::delete(world, module, &[id]),
+            Method::DELETE => write::delete(world, call, module, &[id]),
             _ if module == "Notes" && notes::fields(call).is_err() => {
                 Refusal::parameter_missing("fields").bad_request()
             }
             _ => read::one(world, call, (module, id), trouble),
         },
         Operation::Upsert(module) => write::upsert(world, call, module),
-        Operation::Deleted(module) => read::deleted(world, call, module),
+        Operation::Deleted(module) => deleted::list(world, call, module),
         Operation::Count(module) => read::count(world, module),
         Operation::Convert(id) => write::convert(world, id),
         Operation::Family(family) => families::answer(world, call, family, trouble),
+        Operation::Query(operation) => query::answer(world, call, operation, trouble),
         Operation::WrongMethod => Refusal::new(
             "INVALID_REQUEST_METHOD",
             "The http request method type is not a valid one",

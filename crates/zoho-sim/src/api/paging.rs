@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{answer::Refusal, call::Call, time};
+use crate::{answer::Refusal, call::Call, time, world::order::Position};
 
 /// Rows per page. Zoho: "Get records", v8; so are the three below.
 const PER_PAGE_MAX: usize = 200;
@@ -25,10 +25,21 @@ const SEPARATOR: char = '-';
 /// Which rows of a list are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {
+    /// Rows before it.
     pub(super) skip: usize,
     pub(super) rows: usize,
+    /// Where it is, if its token says so.
+    pub(super) place: Option<Place>,
     /// What page tokens of this list are bound to.
     bound_to: u64,
+}
+
+/// Where a page is in a list whose records have positions: what comes in between, or goes, moves
+/// no page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Behind(Position),
+    Before(Position),
 }
 
 impl Page {
@@ -53,6 +64,7 @@ impl Page {
             return Ok(Self {
                 skip,
                 rows: per_page,
+                place: None,
                 bound_to,
             });
         };
@@ -66,13 +78,14 @@ impl Page {
         Self {
             skip: 0,
             rows: per_page,
+            place: None,
             bound_to,
         }
         .at_token(token, now)
     }
 
     fn at_token(mut self, token: &str, now: Timestamp) -> Result<Self, Refusal> {
-        let (skip, expires, bound_to) = read_token(token).ok_or_else(|| {
+        let (skip, expires, bound_to, place) = read_token(token).ok_or_else(|| {
             Refusal::new(
                 "INVALID_DATA",
                 "the page_token given seems to be invalid",
@@ -94,6 +107,7 @@ impl Page {
             ));
         }
         self.skip = skip;
+        self.place = place;
         if skip.saturating_add(self.rows) > ROWS_BY_TOKEN {
             return Err(Refusal::new(
                 "PAGINATION_LIMIT_EXCEEDED",
@@ -106,10 +120,28 @@ impl Page {
 
     /// The `info` of the answer with `count` rows.
     pub(super) fn info(self, count: usize, more: bool, now: Timestamp) -> Value {
+        self.info_between(count, more, now, None)
+    }
+
+    /// The `info` of the answer with `count` rows, of which `ends` are the first and the last: the
+    /// pages before and behind keep to them.
+    pub(super) fn info_between(
+        self,
+        count: usize,
+        more: bool,
+        now: Timestamp,
+        ends: Option<(Position, Position)>,
+    ) -> Value {
         let expires = now.checked_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
-        let next = more.then(|| self.token(self.skip + self.rows, expires));
-        let previous =
-            (self.skip > 0).then(|| self.token(self.skip.saturating_sub(self.rows), expires));
+        let (first, last) = (ends.map(|it| it.0), ends.map(|it| it.1));
+        let next = more.then(|| {
+            let place = last.map(Place::Behind);
+            self.token(self.skip + self.rows, expires, place)
+        });
+        let previous = (self.skip > 0).then(|| {
+            let place = first.map(Place::Before);
+            self.token(self.skip.saturating_sub(self.rows), expires, place)
+        });
         let any_token = next.is_some() || previous.is_some();
         json!({
             "per_page": self.rows,
@@ -122,26 +154,50 @@ impl Page {
         })
     }
 
-    fn token(self, skip: usize, expires: Timestamp) -> String {
+    fn token(self, skip: usize, expires: Timestamp, place: Option<Place>) -> String {
         let mut token = String::new();
-        let written = write!(
+        let mut written = write!(
             token,
             "{skip:x}{SEPARATOR}{:x}{SEPARATOR}{:016x}",
             expires.as_second(),
             self.bound_to
         );
+        let (side, at) = match place {
+            Some(Place::Behind(at)) => ('b', at),
+            Some(Place::Before(at)) => ('a', at),
+            None => return token,
+        };
+        written = written.and(write!(
+            token,
+            "{SEPARATOR}{side}{SEPARATOR}{:x}{SEPARATOR}{:x}",
+            at.at.as_second(),
+            at.id
+        ));
         debug_assert!(written.is_ok());
         token
     }
 }
 
-fn read_token(token: &str) -> Option<(usize, i64, u64)> {
+fn read_token(token: &str) -> Option<(usize, i64, u64, Option<Place>)> {
     let mut parts = token.split(SEPARATOR);
-    let read = (
-        usize::from_str_radix(parts.next()?, 16).ok()?,
-        i64::from_str_radix(parts.next()?, 16).ok()?,
-        u64::from_str_radix(parts.next()?, 16).ok()?,
-    );
+    let skip = usize::from_str_radix(parts.next()?, 16).ok()?;
+    let expires = i64::from_str_radix(parts.next()?, 16).ok()?;
+    let bound_to = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let place = match parts.next() {
+        None => None,
+        Some(side) => {
+            let at = i64::from_str_radix(parts.next()?, 16).ok()?;
+            let id = u64::from_str_radix(parts.next()?, 16).ok()?;
+            let at = Timestamp::from_second(at).ok()?;
+            let position = Position { at, id };
+            Some(match side {
+                "b" => Place::Behind(position),
+                "a" => Place::Before(position),
+                _ => return None,
+            })
+        }
+    };
+    let read = (skip, expires, bound_to, place);
     parts.next().is_none().then_some(read)
 }
 

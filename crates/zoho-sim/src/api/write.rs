@@ -1,6 +1,7 @@
 //! Writes of records: insert, update, upsert, delete, convert.
 
 use http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,6 +19,17 @@ use crate::{
 
 /// Records per write. Zoho: "Insert records", v8.
 const RECORDS_MAX: usize = 100;
+
+/// What `trigger` may name. Same source.
+const TRIGGERS: &[&str] = &[
+    "workflow",
+    "approval",
+    "blueprint",
+    "pathfinder",
+    "orchestration",
+];
+/// The code for a record that `If-Unmodified-Since` protects.
+const RECORD_MODIFIED: &str = "RECORD_MODIFIED";
 
 /// Writes over the API are the integration user's.
 const BY: Who = Who::Integration;
@@ -42,9 +54,10 @@ pub(super) fn insert(world: &mut World, call: &Call, module: &str) -> Answer {
 }
 
 pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&str>) -> Answer {
-    let mut data = match read_data(world, call, module) {
-        Ok(data) => data,
-        Err(refusal) => return refusal.bad_request(),
+    let read = read_data(world, call, module);
+    let (mut data, unmodified_since) = match (read, read_unmodified_since(call)) {
+        (Ok(data), Ok(since)) => (data, since),
+        (Err(refusal), _) | (_, Err(refusal)) => return refusal.bad_request(),
     };
     if let (Some(id), Some(Value::Object(first))) = (id, data.first_mut()) {
         first.insert("id".into(), json!(id));
@@ -54,7 +67,10 @@ pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&s
     let mut changes = vec![];
     for (at, sent) in data.iter().enumerate() {
         let place = Place { module, at };
-        let written = read_id(world, place, sent).and_then(|id| update_one(world, place, sent, id));
+        let written = read_id(world, place, sent).and_then(|id| {
+            check_unmodified(world, module, id, unmodified_since)?;
+            update_one(world, place, sent, id)
+        });
         items.push(written.map(|change| {
             let item = success(world, module, change.id, "record updated");
             changes.push(change);
@@ -62,7 +78,15 @@ pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&s
         }));
     }
     finish(world, module, changes, Event::Edit);
-    per_item("data", items, StatusCode::OK)
+    let all_modified = items.iter().all(|it| match it {
+        Err(refusal) => refusal.code == RECORD_MODIFIED,
+        Ok(_) => false,
+    });
+    let mut answer = per_item("data", items, StatusCode::OK);
+    if all_modified {
+        answer.status = StatusCode::PRECONDITION_FAILED;
+    }
+    answer
 }
 
 pub(super) fn upsert(world: &mut World, call: &Call, module: &str) -> Answer {
@@ -103,9 +127,15 @@ pub(super) fn upsert(world: &mut World, call: &Call, module: &str) -> Answer {
     per_item("data", items, status)
 }
 
-pub(super) fn delete(world: &mut World, module: &str, ids: &[&str]) -> Answer {
+pub(super) fn delete(world: &mut World, call: &Call, module: &str, ids: &[&str]) -> Answer {
     if !world.tables.contains_key(module) {
         return Refusal::invalid_module().bad_request();
+    }
+    if !matches!(call.parameter("wf_trigger"), None | Some("true" | "false")) {
+        return Refusal::invalid_data(
+            json!({"param_name": "wf_trigger", "expected_data_type": "boolean"}),
+        )
+        .bad_request();
     }
     if ids.is_empty() {
         return Refusal::new(
@@ -121,22 +151,37 @@ pub(super) fn delete(world: &mut World, module: &str, ids: &[&str]) -> Answer {
     let mut items = vec![];
     let mut changes = vec![];
     for id in ids {
-        let deleted = id.parse().ok().and_then(|id| world.delete(module, id, BY));
-        items.push(match deleted {
-            Some(change) => {
-                changes.push(change);
-                Ok(json!({
-                    "code": "SUCCESS",
-                    "details": {"id": id},
-                    "message": "record deleted",
-                    "status": "success",
-                }))
-            }
-            None => Err(Refusal::invalid_id(json!({"id": id}))),
-        });
+        let number = id.parse().ok();
+        let invalid = || Refusal::invalid_id(json!({"id": id}));
+        let deleted = number.ok_or_else(invalid);
+        items.push(
+            deleted
+                .and_then(|it| delete_one(world, module, it))
+                .map(|change| {
+                    changes.push(change);
+                    json!({
+                        "code": "SUCCESS",
+                        "details": {"id": id},
+                        "message": "record deleted",
+                        "status": "success",
+                    })
+                }),
+        );
     }
     finish(world, module, changes, Event::Delete);
     per_item("data", items, StatusCode::OK)
+}
+
+/// Deletes a record that is not locked; the caller tells of it.
+pub(super) fn delete_one(world: &mut World, module: &str, id: u64) -> Result<Change, Refusal> {
+    let details = json!({"action": "record_locking", "id": id.to_string()});
+    check_unlocked(world, module, id, details)?;
+    let invalid = || Refusal::invalid_id(json!({"id": id.to_string()}));
+    world.delete(module, id, BY).ok_or_else(invalid)
+}
+
+pub(super) fn finish_deletes(world: &mut World, module: &str, changes: Vec<Change>) {
+    finish(world, module, changes, Event::Delete);
 }
 
 /// Makes a contact, and an account, of a lead. Their inserts are told; what a callback about the
@@ -181,17 +226,15 @@ pub(super) fn convert(world: &mut World, id: &str) -> Answer {
         Err(refusal) => return per_item("data", vec![Err(refusal)], StatusCode::OK),
     };
     let stamp = world.stamp(BY);
-    if let Some(record) = world
-        .tables
-        .get_mut("Leads")
-        .and_then(|it| it.get_mut(lead))
-    {
-        record.converted = true;
-        record.current.modified = stamp.at.max(record.current.modified);
-        let values = &mut record.current.values;
-        values.insert("Converted_Date_Time".into(), json!(time::zoho(stamp.at)));
-        values.insert("Converted_Account".into(), account.clone());
-        values.insert("Converted_Contact".into(), contact.clone());
+    if let Some(table) = world.tables.get_mut("Leads") {
+        table.alter(lead, |record| {
+            record.converted = true;
+            record.current.modified = stamp.at.max(record.current.modified);
+            let values = &mut record.current.values;
+            values.insert("Converted_Date_Time".into(), json!(time::zoho(stamp.at)));
+            values.insert("Converted_Account".into(), account.clone());
+            values.insert("Converted_Contact".into(), contact.clone());
+        });
     }
     let item = json!({
         "code": "SUCCESS",
@@ -223,6 +266,9 @@ fn update_one(
     sent: &Value,
     id: u64,
 ) -> Result<Change, Refusal> {
+    let path = format!("$.data[{}].id", place.at);
+    let details = json!({"api_name": "id", "json_path": path, "action": "record_locking"});
+    check_unlocked(world, place.module, id, details)?;
     let values = world.check(place, sent, Write::Update, Some(id))?;
     let changed = world.update(place.module, id, values, BY);
     changed.ok_or_else(|| unknown_id(place))
@@ -241,13 +287,8 @@ fn read_data(world: &World, call: &Call, module: &str) -> Result<Vec<Value>, Ref
     if !world.tables.contains_key(module) {
         return Err(Refusal::invalid_module());
     }
-    let body = call.json().ok_or_else(|| {
-        Refusal::new(
-            "JSON_PARSE_ERROR",
-            "unable to parse the JSON of the body",
-            json!({}),
-        )
-    })?;
+    let body = call.json().ok_or_else(Refusal::unreadable_json)?;
+    check_trigger(&body)?;
     let data = match body.get("data") {
         None | Some(Value::Null) => Err(Refusal::new(
             "MANDATORY_NOT_FOUND",
@@ -265,6 +306,82 @@ fn read_data(world: &World, call: &Call, module: &str) -> Result<Vec<Value>, Ref
         })));
     }
     Ok(data)
+}
+
+/// `trigger` names what of the automation runs; nothing of it does here but workflows.
+fn check_trigger(body: &Value) -> Result<(), Refusal> {
+    let wrong = |more: Value| {
+        let mut details = json!({"api_name": "trigger", "json_path": "$.trigger"});
+        put(&mut details, "expected_data_type", json!("jsonarray"));
+        put(&mut details, "supported_values", more);
+        Refusal::invalid_data(details)
+    };
+    match body.get("trigger") {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Array(names)) => {
+            let known = |it: &Value| it.as_str().is_some_and(|it| TRIGGERS.contains(&it));
+            if names.iter().all(known) {
+                Ok(())
+            } else {
+                Err(wrong(json!(TRIGGERS)))
+            }
+        }
+        Some(_) => Err(wrong(json!(TRIGGERS))),
+    }
+}
+
+/// The time after which a record must not have been modified.
+fn read_unmodified_since(call: &Call) -> Result<Option<Timestamp>, Refusal> {
+    match call.header("if-unmodified-since") {
+        None => Ok(None),
+        Some(text) => match time::parse(text) {
+            Some(since) => Ok(Some(since)),
+            None => Err(Refusal::invalid_data(
+                json!({"header_name": "If-Unmodified-Since", "expected_data_type": "datetime"}),
+            )),
+        },
+    }
+}
+
+fn check_unmodified(
+    world: &World,
+    module: &str,
+    id: u64,
+    since: Option<Timestamp>,
+) -> Result<(), Refusal> {
+    let record = world.tables.get(module).and_then(|it| it.get(id));
+    match (record, since) {
+        (Some(record), Some(since)) if record.current.modified > since => Err(Refusal::new(
+            RECORD_MODIFIED,
+            "record updated time has already passed if-unmodified-since time",
+            json!({
+                "id": id.to_string(),
+                "Created_Time": time::zoho(record.created),
+                "Created_By": record.created_by.without_email(world.org),
+                "Modified_Time": time::zoho(record.current.modified),
+                "Modified_By": record.current.modified_by.without_email(world.org),
+            }),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what would change a locked record.
+pub(super) fn check_unlocked(
+    world: &World,
+    module: &str,
+    id: u64,
+    details: Value,
+) -> Result<(), Refusal> {
+    let record = world.tables.get(module).and_then(|it| it.get(id));
+    if record.is_some_and(|it| it.lock.is_some()) {
+        return Err(Refusal::new(
+            "RECORD_LOCKED",
+            "Sorry, you cannot perform this operation as the record is locked.",
+            details,
+        ));
+    }
+    Ok(())
 }
 
 fn read_id(world: &World, place: Place<'_>, sent: &Value) -> Result<u64, Refusal> {

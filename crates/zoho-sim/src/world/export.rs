@@ -113,7 +113,7 @@ impl Column {
     }
 
     pub(crate) fn value(&self, world: &World, record: &Record, reading: Reading) -> Value {
-        let value = record.value(&self.field, reading);
+        let value = record.value(&self.field, reading).into_owned();
         match &self.beyond {
             None => value,
             Some(Beyond::User(key)) => user_key(&value, key),
@@ -121,7 +121,7 @@ impl Column {
                 let id = value.get("id").and_then(Value::as_str);
                 let id = id.and_then(|it| it.parse().ok());
                 let record = id.and_then(|id| world.tables.get(module)?.get(id));
-                record.map_or(Value::Null, |it| it.value(field, reading))
+                record.map_or(Value::Null, |it| it.value(field, reading).into_owned())
             }
         }
     }

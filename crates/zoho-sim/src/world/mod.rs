@@ -8,16 +8,26 @@ pub(crate) mod credits;
 pub(crate) mod criteria;
 pub(crate) mod export;
 pub(crate) mod jobs;
+pub(crate) mod papers;
+pub(crate) mod deleted;
+pub(crate) mod generate;
+pub(crate) mod history;
+pub(crate) mod keys;
+pub(crate) mod lock;
 pub(crate) mod module;
 pub(crate) mod notify;
-pub(crate) mod papers;
+pub(crate) mod order;
 pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod table;
 pub(crate) mod tokens;
+pub(crate) mod view;
 pub(crate) mod write;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use clock::Clock;
 
@@ -58,10 +68,21 @@ pub(crate) struct World {
     pub(crate) counters: Counters,
     /// Callbacks made and not yet handed to the senders.
     pub(crate) outbox: Vec<Callback>,
+    /// Mass deletions, oldest first.
+    pub(crate) mass_deletions: VecDeque<MassDeletion>,
+    pub(crate) seed: u64,
     /// API calls running now, and those of them under the sub-concurrency limit.
     pub(crate) running: u32,
     pub(crate) running_heavy: u32,
     last_id: u64,
+}
+
+/// What became of a mass deletion.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MassDeletion {
+    pub(crate) id: u64,
+    pub(crate) deleted: usize,
+    pub(crate) failed: usize,
 }
 
 impl World {
@@ -89,6 +110,8 @@ impl World {
             script: Script::new(settings.seed),
             counters: Counters::new(),
             outbox: vec![],
+            mass_deletions: VecDeque::new(),
+            seed: settings.seed,
             running: 0,
             running_heavy: 0,
             last_id: org + RECORD_IDS,

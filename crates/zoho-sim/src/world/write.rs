@@ -102,11 +102,9 @@ impl World {
     ) -> Result<Change, Refusal> {
         let stamp = self.stamp(by);
         let id = self.next_id();
-        let org = self.org;
         let table = self.tables.get_mut(module);
         let table = table.ok_or_else(Refusal::invalid_module)?;
         let told = values.clone();
-        values.entry("Owner").or_insert_with(|| by.with_email(org));
         let number = (table.len() + 1).to_string();
         for field in &table.module.fields {
             if field.data_type == DataType::AutoNumber {
@@ -143,8 +141,15 @@ impl World {
         by: Who,
     ) -> Option<Change> {
         let stamp = self.stamp(by);
+        let org = self.org;
         let table = self.tables.get_mut(module)?;
-        let notified_ms = table.get(id)?.notified_ms;
+        let record = table.get_mut(id)?;
+        let notified_ms = record.notified_ms;
+        if values.contains_key("Owner") {
+            // So far whoever created it, without a word.
+            let owner = record.created_by.with_email(org);
+            record.current.values.entry("Owner").or_insert(owner);
+        }
         let values = table.update(id, values, stamp)?;
         Some(Change {
             id,

@@ -13,6 +13,8 @@ mod records;
 mod notes;
 mod files;
 mod bulk_read;
+mod lists;
+mod changes;
 mod watch;
 mod limits;
 mod faults;

@@ -3,16 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Org, send};
-
-fn ids(answer: &Value) -> Vec<String> {
-    answer["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["id"].as_str().unwrap().to_owned())
-        .collect()
-}
+use crate::support::{Org, ids, send};
 
 #[tokio::test]
 async fn an_inserted_record_is_read_back_both_ways() {

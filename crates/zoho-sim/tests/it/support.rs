@@ -103,6 +103,16 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
     }
 }
 
+/// The ids in `data`.
+pub(crate) fn ids(answer: &Value) -> Vec<String> {
+    answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 pub(crate) async fn refresh(http: &reqwest::Client, sim: &Sim) -> Answer {
     send(
         http.post(format!("{}/oauth/v2/token", sim.base_url()))

@@ -1,0 +1,29 @@
+//! The operations that ask about records and sort them: to the answer of each.
+
+use super::{deleted, locking, read, related, timeline, views};
+use crate::{
+    answer::Answer, call::Call, faults::CallTrouble, query_call::QueryOperation, world::World,
+};
+
+pub(super) fn answer(
+    world: &mut World,
+    call: &Call,
+    operation: &QueryOperation,
+    trouble: &CallTrouble,
+) -> Answer {
+    match operation {
+        QueryOperation::FullData(module, id) => {
+            read::full_data(world, call, (module, id.as_deref()), trouble)
+        }
+        QueryOperation::RecycleBin(id) => deleted::purge(world, call, id.as_deref()),
+        QueryOperation::MassDelete(module) => deleted::mass(world, call, module),
+        QueryOperation::Views => views::list(world, call),
+        QueryOperation::View(id) => views::one(world, call, id),
+        QueryOperation::RelatedLists => related::lists(world, call),
+        QueryOperation::Timeline(module, id) => {
+            timeline::of_record(world, call, (module, id), trouble)
+        }
+        QueryOperation::Lock(lock) => locking::answer(world, call, lock, trouble),
+        QueryOperation::Related(related) => related::records(world, call, related, trouble),
+    }
+}
