@@ -30,6 +30,10 @@ pub enum Kind {
     ReadDeleted,
     /// `GET /{module}/actions/count`.
     Count,
+    /// `POST /coql`.
+    Coql,
+    /// `GET /{module}/search`.
+    Search,
     /// Long texts in full.
     FullData,
     /// A related list of a record.

@@ -21,6 +21,8 @@ mod call;
 mod family;
 mod multipart;
 mod query_call;
+mod coql;
+mod search;
 mod answer;
 mod oauth;
 mod api;

@@ -15,6 +15,8 @@ pub(crate) enum QueryOperation {
     Views,
     View(String),
     RelatedLists,
+    Coql,
+    Search(String),
     /// Module and id.
     Timeline(String, String),
     Lock(RecordLock),
@@ -44,6 +46,8 @@ impl QueryOperation {
         const READ: &[Method] = &[Method::GET];
         const END: &[Method] = &[Method::DELETE];
         Some(match *parts {
+            ["coql"] => (Self::Coql, &[Method::POST]),
+            [module, "search"] => (Self::Search(module.into()), READ),
             ["settings", "custom_views"] => (Self::Views, READ),
             ["settings", "custom_views", id] => (Self::View(id.into()), READ),
             ["settings", "related_lists"] => (Self::RelatedLists, READ),
@@ -80,6 +84,8 @@ impl QueryOperation {
 
     pub(crate) fn kind(&self, method: &Method) -> Kind {
         match self {
+            Self::Coql => Kind::Coql,
+            Self::Search(_) => Kind::Search,
             Self::FullData(..) => Kind::FullData,
             Self::RecycleBin(_) => Kind::RecycleBin,
             Self::MassDelete(_) if method == Method::POST => Kind::MassDelete,

@@ -3,6 +3,7 @@
 use http::{HeaderName, StatusCode};
 use serde_json::json;
 
+use super::coql;
 use crate::{
     answer::{Answer, Refusal},
     call::{Call, Kind},
@@ -129,6 +130,7 @@ fn cost(call: &Call) -> u64 {
         Kind::Mail => 20,
         Kind::BulkRead => 50,
         Kind::BulkWrite => 500,
+        Kind::Coql => coql::cost(call),
         Kind::MassDelete => mass_sent(call).div_ceil(DELETED_PER_CREDIT).max(1),
         Kind::Token
         | Kind::Accounts
@@ -137,6 +139,7 @@ fn cost(call: &Call) -> u64 {
         | Kind::ReadList
         | Kind::ReadOne
         | Kind::Count
+        | Kind::Search
         | Kind::FullData
         | Kind::Related
         | Kind::Timeline
@@ -165,7 +168,7 @@ fn is_heavy(call: &Call) -> bool {
     match call.kind() {
         Kind::ReadList | Kind::ReadIds => has("cvid") || has("sort_by"),
         Kind::Insert | Kind::Update | Kind::Upsert => call.records_sent() > LIGHT_RECORDS_MAX,
-        Kind::Convert | Kind::Mail | Kind::Composite => true,
+        Kind::Coql | Kind::Search | Kind::Convert | Kind::Mail | Kind::Composite => true,
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata

@@ -45,15 +45,10 @@ pub(super) enum Place {
 impl Page {
     /// Reads `page`, `per_page` and `page_token`.
     pub(super) fn read(call: &Call, path: &str, now: Timestamp) -> Result<Self, Refusal> {
-        let per_page = number(call, "per_page", PER_PAGE_MAX)?;
-        if per_page > PER_PAGE_MAX {
-            return Err(Refusal::limit("per_page", PER_PAGE_MAX));
-        }
+        let per_page = per_page(call)?;
         let bound_to = bound_to(call, path);
         let Some(token) = call.parameter("page_token") else {
-            let skip = number(call, "page", 1)?
-                .saturating_sub(1)
-                .saturating_mul(per_page);
+            let skip = page(call)?.saturating_sub(1).saturating_mul(per_page);
             if skip.saturating_add(per_page) > ROWS_BY_PAGE {
                 return Err(Refusal::new(
                     "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
@@ -211,6 +206,20 @@ fn bound_to(call: &Call, path: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (path, parameters).hash(&mut hasher);
     hasher.finish()
+}
+
+/// The number of the page asked for, from 1 on.
+pub(super) fn page(call: &Call) -> Result<usize, Refusal> {
+    number(call, "page", 1)
+}
+
+/// Rows per page.
+pub(super) fn per_page(call: &Call) -> Result<usize, Refusal> {
+    let rows = number(call, "per_page", PER_PAGE_MAX)?;
+    if rows > PER_PAGE_MAX {
+        return Err(Refusal::limit("per_page", PER_PAGE_MAX));
+    }
+    Ok(rows)
 }
 
 fn number(call: &Call, name: &str, default: usize) -> Result<usize, Refusal> {

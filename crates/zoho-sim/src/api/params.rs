@@ -98,16 +98,19 @@ pub(super) fn order(call: &Call) -> Result<Order, Refusal> {
             })?
         }
     };
-    let ascending = match call.parameter("sort_order") {
-        None | Some("desc") => false,
-        Some("asc") => true,
-        Some(_) => {
-            return Err(Refusal::invalid_data(
-                json!({"param_name": "sort_order", "supported_values": ["asc", "desc"]}),
-            ));
-        }
-    };
+    let ascending = ascending(call)?;
     Ok(Order { by, ascending })
+}
+
+/// `sort_order`: descending, unless told otherwise.
+pub(super) fn ascending(call: &Call) -> Result<bool, Refusal> {
+    match call.parameter("sort_order") {
+        None | Some("desc") => Ok(false),
+        Some("asc") => Ok(true),
+        Some(_) => Err(Refusal::invalid_data(
+            json!({"param_name": "sort_order", "supported_values": ["asc", "desc"]}),
+        )),
+    }
 }
 
 /// The time of `If-Modified-Since`.

@@ -1,6 +1,6 @@
 //! The operations that ask about records and sort them: to the answer of each.
 
-use super::{deleted, locking, read, related, timeline, views};
+use super::{coql, deleted, locking, read, related, search, timeline, views};
 use crate::{
     answer::Answer, call::Call, faults::CallTrouble, query_call::QueryOperation, world::World,
 };
@@ -20,6 +20,8 @@ pub(super) fn answer(
         QueryOperation::Views => views::list(world, call),
         QueryOperation::View(id) => views::one(world, call, id),
         QueryOperation::RelatedLists => related::lists(world, call),
+        QueryOperation::Coql => coql::answer(world, call, trouble),
+        QueryOperation::Search(module) => search::answer(world, call, module, trouble),
         QueryOperation::Timeline(module, id) => {
             timeline::of_record(world, call, (module, id), trouble)
         }

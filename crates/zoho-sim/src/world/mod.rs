@@ -3,6 +3,7 @@
 pub(crate) mod bulk;
 pub(crate) mod catalogue;
 pub(crate) mod channel;
+pub(crate) mod column;
 pub(crate) mod condition;
 pub(crate) mod credits;
 pub(crate) mod criteria;
@@ -21,11 +22,13 @@ pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod table;
 pub(crate) mod tokens;
+pub(crate) mod typed;
 pub(crate) mod view;
 pub(crate) mod write;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -71,6 +74,8 @@ pub(crate) struct World {
     /// Mass deletions, oldest first.
     pub(crate) mass_deletions: VecDeque<MassDeletion>,
     pub(crate) seed: u64,
+    /// How long search takes to know of a change: at least, at most.
+    pub(crate) index_delay: RangeInclusive<Duration>,
     /// API calls running now, and those of them under the sub-concurrency limit.
     pub(crate) running: u32,
     pub(crate) running_heavy: u32,
@@ -112,10 +117,20 @@ impl World {
             outbox: vec![],
             mass_deletions: VecDeque::new(),
             seed: settings.seed,
+            index_delay: settings.index_delay.clone(),
             running: 0,
             running_heavy: 0,
             last_id: org + RECORD_IDS,
         }
+    }
+
+    /// How long search takes to know of a change of this record: always the same for one record.
+    pub(crate) fn index_delay(&self, id: u64) -> Duration {
+        let (least, most) = (*self.index_delay.start(), *self.index_delay.end());
+        let span = u64::try_from(most.saturating_sub(least).as_millis()).unwrap_or(u64::MAX);
+        // Neighbours differ.
+        let part = id.wrapping_mul(0x9E37_79B9_7F4A_7C15) % span.saturating_add(1).max(1);
+        least + Duration::from_millis(part)
     }
 
     /// How a read sees the records.

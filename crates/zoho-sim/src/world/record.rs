@@ -145,6 +145,14 @@ impl Record {
         }
     }
 
+    /// As search knows it, `delay` after its changes: nothing for one that is too new.
+    pub(crate) fn indexed(&self, now: Duration, delay: Duration) -> Option<&Version> {
+        match self.changed_at {
+            Some(at) if now.saturating_sub(at) < delay => self.before.as_ref(),
+            _ => Some(&self.current),
+        }
+    }
+
     /// The value of a field; null for none.
     pub(crate) fn value(&self, field: &Field, reading: Reading) -> Cow<'_, Value> {
         self.value_in(self.version(reading), field, reading.org)

@@ -15,6 +15,8 @@ mod files;
 mod bulk_read;
 mod lists;
 mod changes;
+mod coql;
+mod search;
 mod watch;
 mod limits;
 mod faults;
