@@ -38,6 +38,10 @@ pub enum Kind {
     FullData,
     /// A related list of a record.
     Related,
+    /// Anything on `/settings/tags`.
+    Tags,
+    /// Tags put on records, or taken off.
+    TagRecords,
     /// `GET /{module}/{id}/__timeline`.
     Timeline,
     /// Anything on `/{module}/{id}/Locking_Information__s`.

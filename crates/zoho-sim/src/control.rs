@@ -6,8 +6,14 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    answer::Answer, api, call::Call, error::SimError, faults::Fault, hands, shared::Shared,
-    world::generate::read_counts,
+    answer::Answer,
+    api,
+    call::Call,
+    error::SimError,
+    faults::Fault,
+    hands,
+    shared::Shared,
+    world::{generate::read_counts, scopes::Scopes},
 };
 
 /// How long `/sim/settled` waits at most.
@@ -66,7 +72,7 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
         }
         (&Method::POST, ["code"]) => {
             let now = world.clock.monotonic();
-            let code = world.tokens.issue_code(None, now);
+            let code = world.tokens.issue_code(None, scopes(call), now);
             Ok(Answer::ok(json!({"code": code})))
         }
         (&Method::POST, ["tokens", "expire"]) => {
@@ -90,6 +96,14 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
         }
         _ => Ok(api::unknown_path()),
     })
+}
+
+/// `{"scopes": [...]}`; everything, if there are none.
+fn scopes(call: &Call) -> Scopes {
+    let body = call.json().unwrap_or_default();
+    let asked = body.get("scopes").and_then(Value::as_array);
+    let asked = asked.into_iter().flatten().filter_map(Value::as_str);
+    Scopes::read(&asked.collect::<Vec<_>>().join(","))
 }
 
 fn rows(body: &Value) -> Result<Vec<Value>, SimError> {

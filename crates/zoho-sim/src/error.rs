@@ -15,6 +15,9 @@ pub enum SimError {
     /// More records at once than are made.
     #[error("more than {0} records at once")]
     TooManyRecords(usize),
+    /// A module has as many tags as it can.
+    #[error("too many tags")]
+    TooManyTags,
     /// There is no such module.
     #[error("no such module: {0}")]
     UnknownModule(String),

@@ -44,6 +44,8 @@ pub enum On {
     ReadOne,
     /// Inserts, updates, upserts, deletes, conversions.
     Write,
+    /// COQL and search.
+    Query,
     /// `/actions/watch`.
     Watch,
     /// Users, org, modules, fields.
@@ -236,8 +238,10 @@ impl On {
                     | Kind::Delete
                     | Kind::MassDelete
                     | Kind::RecycleBin
+                    | Kind::TagRecords
                     | Kind::Convert
             ),
+            Self::Query => matches!(kind, Kind::Coql | Kind::Search),
             Self::Watch => kind == Kind::Watch,
             Self::Metadata => kind == Kind::Metadata,
             Self::Bulk => matches!(kind, Kind::BulkRead | Kind::BulkWrite | Kind::BulkJob),

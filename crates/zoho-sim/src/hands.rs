@@ -14,6 +14,8 @@ use crate::{
 
 /// The key of a snapshot that asks for generated records.
 const GENERATE: &str = "$generate";
+/// The key of a snapshot that brings tags.
+const TAGS: &str = "$tags";
 
 /// Inserts records with one call, so with one callback per channel; gives their ids.
 pub(crate) fn insert(
@@ -77,7 +79,8 @@ pub(crate) fn records(world: &World, module: &str) -> Vec<Value> {
 }
 
 /// Loads `{"Leads": [{...}], ...}` without telling any channel; gives the number of records.
-/// `"$generate": {"Contacts": 1000}` makes records from the seed.
+/// `"$generate": {"Contacts": 1000}` makes records from the seed, and
+/// `"$tags": {"Leads": [{"name": "hot"}]}` brings tags.
 pub(crate) fn load(world: &mut World, snapshot: &Value) -> Result<usize, SimError> {
     let modules = snapshot.as_object().ok_or(SimError::Unreadable)?;
     let mut loaded = 0;
@@ -86,6 +89,10 @@ pub(crate) fn load(world: &mut World, snapshot: &Value) -> Result<usize, SimErro
             for (module, count) in read_counts(rows)? {
                 loaded += world.generate(&module, count)?;
             }
+            continue;
+        }
+        if module == TAGS {
+            load_tags(world, rows)?;
             continue;
         }
         for row in rows.as_array().ok_or(SimError::Unreadable)? {
@@ -101,6 +108,22 @@ pub(crate) fn load(world: &mut World, snapshot: &Value) -> Result<usize, SimErro
         }
     }
     Ok(loaded)
+}
+
+/// `{"Leads": [{"name", "color_code"?}], ...}`; tags that are there already stay.
+fn load_tags(world: &mut World, tags: &Value) -> Result<(), SimError> {
+    for (module, tags) in tags.as_object().ok_or(SimError::Unreadable)? {
+        for tag in tags.as_array().ok_or(SimError::Unreadable)? {
+            let text = |key| tag.get(key).and_then(Value::as_str);
+            let name = text("name").ok_or(SimError::Unreadable)?;
+            if world.tag_named(module, name).is_none() {
+                let color = text("color_code").map(ToOwned::to_owned);
+                let made = world.add_tag(module, name, color, Who::Person);
+                made.ok_or(SimError::TooManyTags)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A loaded record has always been there, since the times that it may bring.

@@ -15,6 +15,11 @@ pub(crate) enum QueryOperation {
     Views,
     View(String),
     RelatedLists,
+    Tags,
+    Tag(String),
+    /// How many records have a tag.
+    TagCount(String),
+    Tagging(Tagging),
     Coql,
     Search(String),
     /// Module and id.
@@ -22,6 +27,15 @@ pub(crate) enum QueryOperation {
     Lock(RecordLock),
     /// The records that look one record up.
     Related(Related),
+}
+
+/// Tags put on records, or taken off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tagging {
+    pub(crate) module: String,
+    /// The record; those named in the body, if none.
+    pub(crate) id: Option<String>,
+    pub(crate) add: bool,
 }
 
 /// The locks of a record, or one of them.
@@ -44,10 +58,22 @@ impl QueryOperation {
     /// The operation of a path below `/crm/v8`, with the methods it knows.
     pub(crate) fn of(parts: &[&str]) -> Option<(Self, &'static [Method])> {
         const READ: &[Method] = &[Method::GET];
+        const ADD: &[Method] = &[Method::POST];
         const END: &[Method] = &[Method::DELETE];
         Some(match *parts {
-            ["coql"] => (Self::Coql, &[Method::POST]),
+            ["coql"] => (Self::Coql, ADD),
             [module, "search"] => (Self::Search(module.into()), READ),
+            ["settings", "tags"] => (Self::Tags, &[Method::GET, Method::POST, Method::PUT]),
+            ["settings", "tags", id] => (Self::Tag(id.into()), &[Method::PUT, Method::DELETE]),
+            ["settings", "tags", id, "actions", "records_count"] => {
+                (Self::TagCount(id.into()), READ)
+            }
+            [module, "actions", action @ ("add_tags" | "remove_tags")] => {
+                (Self::tagging(module, None, action), ADD)
+            }
+            [module, id, "actions", action @ ("add_tags" | "remove_tags")] => {
+                (Self::tagging(module, Some(id), action), ADD)
+            }
             ["settings", "custom_views"] => (Self::Views, READ),
             ["settings", "custom_views", id] => (Self::View(id.into()), READ),
             ["settings", "related_lists"] => (Self::RelatedLists, READ),
@@ -82,6 +108,35 @@ impl QueryOperation {
         })
     }
 
+    fn tagging(module: &str, id: Option<&str>, action: &str) -> Self {
+        Self::Tagging(Tagging {
+            module: module.to_owned(),
+            id: id.map(ToOwned::to_owned),
+            add: action == "add_tags",
+        })
+    }
+
+    /// The module whose records it is about.
+    pub(crate) fn module(&self) -> Option<&str> {
+        match self {
+            Self::Search(module)
+            | Self::FullData(module, _)
+            | Self::MassDelete(module)
+            | Self::Timeline(module, _) => Some(module),
+            Self::Tagging(tagging) => Some(&tagging.module),
+            Self::Lock(lock) => Some(&lock.module),
+            Self::Related(related) => Some(&related.module),
+            Self::Coql
+            | Self::RecycleBin(_)
+            | Self::Views
+            | Self::View(_)
+            | Self::RelatedLists
+            | Self::Tags
+            | Self::Tag(_)
+            | Self::TagCount(_) => None,
+        }
+    }
+
     pub(crate) fn kind(&self, method: &Method) -> Kind {
         match self {
             Self::Coql => Kind::Coql,
@@ -92,6 +147,8 @@ impl QueryOperation {
             Self::MassDelete(_) | Self::Views | Self::View(_) | Self::RelatedLists => {
                 Kind::Metadata
             }
+            Self::Tags | Self::Tag(_) | Self::TagCount(_) => Kind::Tags,
+            Self::Tagging(_) => Kind::TagRecords,
             Self::Timeline(..) => Kind::Timeline,
             Self::Lock(_) => Kind::Lock,
             Self::Related(_) => Kind::Related,

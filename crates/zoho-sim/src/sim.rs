@@ -21,7 +21,7 @@ use crate::{
     hands, jobs, server,
     settings::Settings,
     shared::Shared,
-    world::{World, tokens},
+    world::{World, scopes::Scopes, tokens},
 };
 
 /// A running simulator of one Zoho org. Dropping it stops it; [`Sim::shutdown`] also waits.
@@ -164,7 +164,8 @@ impl Sim {
 
     /// Loads `{"Leads": [{...}], ...}` and gives the number of records. No channel hears of it.
     /// A row may bring its own `id`, `Created_Time` and `Modified_Time`. The key `$generate`, as in
-    /// `{"$generate": {"Contacts": 1000}}`, makes records as [`Sim::generate`] does.
+    /// `{"$generate": {"Contacts": 1000}}`, makes records as [`Sim::generate`] does, and
+    /// `{"$tags": {"Leads": [{"name": "hot"}]}}` brings tags.
     ///
     /// # Errors
     /// When it is not of that shape.
@@ -207,9 +208,16 @@ impl Sim {
 
     /// Issues a code for the grant `authorization_code`, as the console does for a self client.
     pub fn issue_code(&self) -> String {
+        self.issue_code_for(&[])
+    }
+
+    /// As [`Sim::issue_code`], for tokens that may do only what these scopes grant, such as
+    /// `ZohoCRM.modules.leads.READ`; everything, if there are none.
+    pub fn issue_code_for(&self, scopes: &[&str]) -> String {
+        let scopes = Scopes::read(&scopes.join(","));
         self.shared.world(|world| {
             let now = world.clock.monotonic();
-            world.tokens.issue_code(None, now)
+            world.tokens.issue_code(None, scopes, now)
         })
     }
 

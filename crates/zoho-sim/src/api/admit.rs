@@ -3,21 +3,22 @@
 use http::{HeaderName, StatusCode};
 use serde_json::json;
 
-use super::coql;
+use super::{coql, scope, tagging};
 use crate::{
     answer::{Answer, Refusal},
     call::{Call, Kind},
     faults::CallTrouble,
-    world::{World, tokens::Access},
+    world::{World, scopes::Scopes, tokens::Access},
 };
 
 /// Heavy calls of one org that may run at once, in any edition. Zoho: "API limits", v8.
 const SUB_CONCURRENCY_MAX: u32 = 10;
 /// Writes of more records than this are heavy. Same source.
 const LIGHT_RECORDS_MAX: usize = 10;
-/// Records per credit of a write, and of a mass deletion. Same source.
+/// Records per credit of a write, of a mass deletion, and of tags. Same source.
 const RECORDS_PER_CREDIT: u64 = 10;
 const DELETED_PER_CREDIT: u64 = 100;
+const TAGGED_PER_CREDIT: u64 = 50;
 
 /// Whether a call may run.
 #[derive(Debug)]
@@ -88,7 +89,15 @@ fn authorize(world: &World, call: &Call) -> Result<(), Refusal> {
         ));
     };
     match world.tokens.access(token, world.clock.monotonic()) {
-        Access::Granted => Ok(()),
+        Access::Granted(Scopes::All) => Ok(()),
+        Access::Granted(scopes) => {
+            if scope::needs(call).iter().all(|it| scopes.allow(it)) {
+                Ok(())
+            } else {
+                let message = "invalid oauth scope to access this URL";
+                Err(plain("OAUTH_SCOPE_MISMATCH", message))
+            }
+        }
         Access::Invalid => Err(invalid_token()),
     }
 }
@@ -131,7 +140,8 @@ fn cost(call: &Call) -> u64 {
         Kind::BulkRead => 50,
         Kind::BulkWrite => 500,
         Kind::Coql => coql::cost(call),
-        Kind::MassDelete => mass_sent(call).div_ceil(DELETED_PER_CREDIT).max(1),
+        Kind::MassDelete => ids_sent(call).div_ceil(DELETED_PER_CREDIT).max(1),
+        Kind::TagRecords => ids_sent(call).div_ceil(TAGGED_PER_CREDIT).max(1),
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
@@ -141,6 +151,7 @@ fn cost(call: &Call) -> u64 {
         | Kind::Count
         | Kind::Search
         | Kind::FullData
+        | Kind::Tags
         | Kind::Related
         | Kind::Timeline
         | Kind::Lock
@@ -156,11 +167,10 @@ fn cost(call: &Call) -> u64 {
     }
 }
 
-/// Ids in the body of a mass deletion.
-fn mass_sent(call: &Call) -> u64 {
-    let body = call.json();
-    let ids = body.as_ref().and_then(|it| it.get("ids")?.as_array());
-    u64::try_from(ids.map_or(0, Vec::len)).unwrap_or_default()
+/// Ids in the body.
+fn ids_sent(call: &Call) -> u64 {
+    let ids = call.json().and_then(|it| tagging::ids_sent(&it));
+    u64::try_from(ids.map_or(0, |it| it.len())).unwrap_or_default()
 }
 
 fn is_heavy(call: &Call) -> bool {
@@ -176,6 +186,8 @@ fn is_heavy(call: &Call) -> bool {
         | Kind::ReadDeleted
         | Kind::Count
         | Kind::FullData
+        | Kind::Tags
+        | Kind::TagRecords
         | Kind::Related
         | Kind::Timeline
         | Kind::Lock

@@ -1,6 +1,6 @@
 //! The operations that ask about records and sort them: to the answer of each.
 
-use super::{coql, deleted, locking, read, related, search, timeline, views};
+use super::{coql, deleted, locking, read, related, search, tagging, tags, timeline, views};
 use crate::{
     answer::Answer, call::Call, faults::CallTrouble, query_call::QueryOperation, world::World,
 };
@@ -19,6 +19,10 @@ pub(super) fn answer(
         QueryOperation::MassDelete(module) => deleted::mass(world, call, module),
         QueryOperation::Views => views::list(world, call),
         QueryOperation::View(id) => views::one(world, call, id),
+        QueryOperation::Tags => tags::answer(world, call),
+        QueryOperation::Tag(id) => tags::one(world, call, id),
+        QueryOperation::TagCount(id) => tags::count(world, call, id),
+        QueryOperation::Tagging(tagging) => tagging::answer(world, call, tagging),
         QueryOperation::RelatedLists => related::lists(world, call),
         QueryOperation::Coql => coql::answer(world, call, trouble),
         QueryOperation::Search(module) => search::answer(world, call, module, trouble),

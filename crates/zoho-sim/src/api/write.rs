@@ -180,6 +180,10 @@ pub(super) fn delete_one(world: &mut World, module: &str, id: u64) -> Result<Cha
     world.delete(module, id, BY).ok_or_else(invalid)
 }
 
+pub(super) fn finish_edits(world: &mut World, module: &str, changes: Vec<Change>) {
+    finish(world, module, changes, Event::Edit);
+}
+
 pub(super) fn finish_deletes(world: &mut World, module: &str, changes: Vec<Change>) {
     finish(world, module, changes, Event::Delete);
 }

@@ -20,7 +20,9 @@ pub(crate) mod notify;
 pub(crate) mod order;
 pub(crate) mod people;
 pub(crate) mod record;
+pub(crate) mod scopes;
 pub(crate) mod table;
+pub(crate) mod tags;
 pub(crate) mod tokens;
 pub(crate) mod typed;
 pub(crate) mod view;
@@ -36,7 +38,7 @@ use clock::Clock;
 
 use self::{
     channel::Channel, credits::Credits, jobs::Jobs, module::Module, notify::Callback,
-    papers::Papers, record::Reading, table::Table, tokens::Tokens,
+    papers::Papers, record::Reading, table::Table, tags::Tags, tokens::Tokens,
 };
 use crate::{
     counters::Counters,
@@ -71,6 +73,7 @@ pub(crate) struct World {
     pub(crate) counters: Counters,
     /// Callbacks made and not yet handed to the senders.
     pub(crate) outbox: Vec<Callback>,
+    pub(crate) tags: Tags,
     /// Mass deletions, oldest first.
     pub(crate) mass_deletions: VecDeque<MassDeletion>,
     pub(crate) seed: u64,
@@ -115,6 +118,7 @@ impl World {
             script: Script::new(settings.seed),
             counters: Counters::new(),
             outbox: vec![],
+            tags: Tags::new(),
             mass_deletions: VecDeque::new(),
             seed: settings.seed,
             index_delay: settings.index_delay.clone(),

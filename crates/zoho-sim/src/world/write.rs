@@ -11,6 +11,7 @@ use super::{
     notify::Change,
     people::Who,
     table::{Stamp, Table},
+    tags,
 };
 use crate::{answer::Refusal, time};
 
@@ -101,6 +102,7 @@ impl World {
         by: Who,
     ) -> Result<Change, Refusal> {
         let stamp = self.stamp(by);
+        self.adopt_tags(module, &mut values, by);
         let id = self.next_id();
         let table = self.tables.get_mut(module);
         let table = table.ok_or_else(Refusal::invalid_module)?;
@@ -121,8 +123,15 @@ impl World {
     }
 
     /// Inserts a loaded record under its own id, without a check or a callback.
-    pub(crate) fn insert_as(&mut self, module: &str, id: u64, values: Map<String, Value>, by: Who) {
+    pub(crate) fn insert_as(
+        &mut self,
+        module: &str,
+        id: u64,
+        mut values: Map<String, Value>,
+        by: Who,
+    ) {
         let stamp = self.stamp(by);
+        self.adopt_tags(module, &mut values, by);
         self.reserve(id);
         self.table_or_new(module).insert(id, values, stamp);
     }
@@ -137,10 +146,11 @@ impl World {
         &mut self,
         module: &str,
         id: u64,
-        values: Map<String, Value>,
+        mut values: Map<String, Value>,
         by: Who,
     ) -> Option<Change> {
         let stamp = self.stamp(by);
+        self.adopt_tags(module, &mut values, by);
         let org = self.org;
         let table = self.tables.get_mut(module)?;
         let record = table.get_mut(id)?;
@@ -206,9 +216,8 @@ fn accept(
         DataType::Double | DataType::Currency | DataType::Percent => Err(expected("double")),
         DataType::Boolean if value.is_boolean() => Ok(value.clone()),
         DataType::Boolean => Err(wrong()),
-        DataType::MultiPicklist | DataType::Subform | DataType::Tags if value.is_array() => {
-            Ok(value.clone())
-        }
+        DataType::Tags if value.is_array() => accept_tags(value),
+        DataType::MultiPicklist | DataType::Subform if value.is_array() => Ok(value.clone()),
         DataType::MultiPicklist | DataType::Subform | DataType::Tags => Err(expected("jsonarray")),
         DataType::Lookup | DataType::Owner => {
             let id = value.as_str().or_else(|| value.get("id")?.as_str());
@@ -253,6 +262,30 @@ fn parent(tables: &BTreeMap<String, Table>, value: &Value, id: &str) -> Option<V
     let name = table.get(number)?.name(&table.module);
     let module = json!({"api_name": table.module.name, "id": table.module.id.to_string()});
     Some(json!({"module": module, "name": name, "id": id}))
+}
+
+/// Tags by name or by id; those there are none of are made.
+fn accept_tags(value: &Value) -> Result<Value, Map<String, Value>> {
+    for tag in value.as_array().into_iter().flatten() {
+        let name = tag.get("name").unwrap_or(tag);
+        let length = name.as_str().map(|it| it.chars().count());
+        match length {
+            Some(0) | None if tag.get("id").is_none() => {
+                return Err(Map::from_iter([(
+                    "expected_data_type".into(),
+                    json!("jsonobject"),
+                )]));
+            }
+            Some(length) if length > tags::NAME_MAX => {
+                return Err(Map::from_iter([(
+                    "maximum_length".into(),
+                    json!(tags::NAME_MAX),
+                )]));
+            }
+            _ => {}
+        }
+    }
+    Ok(value.clone())
 }
 
 fn accept_text(data_type: DataType, value: &Value) -> Result<Value, Map<String, Value>> {

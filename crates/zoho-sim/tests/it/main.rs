@@ -17,6 +17,8 @@ mod lists;
 mod changes;
 mod coql;
 mod search;
+mod tags;
+mod scopes;
 mod watch;
 mod limits;
 mod faults;
