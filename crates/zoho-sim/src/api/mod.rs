@@ -7,6 +7,7 @@ mod families;
 mod files;
 mod coql;
 mod deleted;
+mod guard;
 mod list;
 mod locking;
 mod metadata;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{tags, write};
+use super::{guard, tags, write};
 use crate::{
     answer::{Answer, Refusal, per_item, put},
     call::Call,
@@ -76,7 +76,7 @@ fn current(world: &World, module: &str, id: &str) -> Result<(u64, Vec<Value>), R
     let record = number.and_then(|number| table?.get(number));
     let record = record.ok_or_else(|| Refusal::invalid_id(json!({"id": id})))?;
     let details = json!({"action": "record_locking", "id": id});
-    write::check_unlocked(world, module, record.id, details)?;
+    guard::check_unlocked(world, module, record.id, details)?;
     let tags = record.current.values.get("Tag").and_then(Value::as_array);
     Ok((record.id, tags.cloned().unwrap_or_default()))
 }

@@ -1,9 +1,9 @@
 //! Writes of records: insert, update, upsert, delete, convert.
 
 use http::StatusCode;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::guard;
 use crate::{
     answer::{Answer, Refusal, per_item, put},
     call::Call,
@@ -19,17 +19,6 @@ use crate::{
 
 /// Records per write. Zoho: "Insert records", v8.
 const RECORDS_MAX: usize = 100;
-
-/// What `trigger` may name. Same source.
-const TRIGGERS: &[&str] = &[
-    "workflow",
-    "approval",
-    "blueprint",
-    "pathfinder",
-    "orchestration",
-];
-/// The code for a record that `If-Unmodified-Since` protects.
-const RECORD_MODIFIED: &str = "RECORD_MODIFIED";
 
 /// Writes over the API are the integration user's.
 const BY: Who = Who::Integration;
@@ -55,7 +44,7 @@ pub(super) fn insert(world: &mut World, call: &Call, module: &str) -> Answer {
 
 pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&str>) -> Answer {
     let read = read_data(world, call, module);
-    let (mut data, unmodified_since) = match (read, read_unmodified_since(call)) {
+    let (mut data, unmodified_since) = match (read, guard::read_unmodified_since(call)) {
         (Ok(data), Ok(since)) => (data, since),
         (Err(refusal), _) | (_, Err(refusal)) => return refusal.bad_request(),
     };
@@ -68,7 +57,7 @@ pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&s
     for (at, sent) in data.iter().enumerate() {
         let place = Place { module, at };
         let written = read_id(world, place, sent).and_then(|id| {
-            check_unmodified(world, module, id, unmodified_since)?;
+            guard::check_unmodified(world, module, id, unmodified_since)?;
             update_one(world, place, sent, id)
         });
         items.push(written.map(|change| {
@@ -79,7 +68,7 @@ pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&s
     }
     finish(world, module, changes, Event::Edit);
     let all_modified = items.iter().all(|it| match it {
-        Err(refusal) => refusal.code == RECORD_MODIFIED,
+        Err(refusal) => refusal.code == guard::RECORD_MODIFIED,
         Ok(_) => false,
     });
     let mut answer = per_item("data", items, StatusCode::OK);
@@ -175,7 +164,7 @@ pub(super) fn delete(world: &mut World, call: &Call, module: &str, ids: &[&str])
 /// Deletes a record that is not locked; the caller tells of it.
 pub(super) fn delete_one(world: &mut World, module: &str, id: u64) -> Result<Change, Refusal> {
     let details = json!({"action": "record_locking", "id": id.to_string()});
-    check_unlocked(world, module, id, details)?;
+    guard::check_unlocked(world, module, id, details)?;
     let invalid = || Refusal::invalid_id(json!({"id": id.to_string()}));
     world.delete(module, id, BY).ok_or_else(invalid)
 }
@@ -272,7 +261,7 @@ fn update_one(
 ) -> Result<Change, Refusal> {
     let path = format!("$.data[{}].id", place.at);
     let details = json!({"api_name": "id", "json_path": path, "action": "record_locking"});
-    check_unlocked(world, place.module, id, details)?;
+    guard::check_unlocked(world, place.module, id, details)?;
     let values = world.check(place, sent, Write::Update, Some(id))?;
     let changed = world.update(place.module, id, values, BY);
     changed.ok_or_else(|| unknown_id(place))
@@ -292,7 +281,7 @@ fn read_data(world: &World, call: &Call, module: &str) -> Result<Vec<Value>, Ref
         return Err(Refusal::invalid_module());
     }
     let body = call.json().ok_or_else(Refusal::unreadable_json)?;
-    check_trigger(&body)?;
+    guard::check_trigger(&body)?;
     let data = match body.get("data") {
         None | Some(Value::Null) => Err(Refusal::new(
             "MANDATORY_NOT_FOUND",
@@ -310,82 +299,6 @@ fn read_data(world: &World, call: &Call, module: &str) -> Result<Vec<Value>, Ref
         })));
     }
     Ok(data)
-}
-
-/// `trigger` names what of the automation runs; nothing of it does here but workflows.
-fn check_trigger(body: &Value) -> Result<(), Refusal> {
-    let wrong = |more: Value| {
-        let mut details = json!({"api_name": "trigger", "json_path": "$.trigger"});
-        put(&mut details, "expected_data_type", json!("jsonarray"));
-        put(&mut details, "supported_values", more);
-        Refusal::invalid_data(details)
-    };
-    match body.get("trigger") {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::Array(names)) => {
-            let known = |it: &Value| it.as_str().is_some_and(|it| TRIGGERS.contains(&it));
-            if names.iter().all(known) {
-                Ok(())
-            } else {
-                Err(wrong(json!(TRIGGERS)))
-            }
-        }
-        Some(_) => Err(wrong(json!(TRIGGERS))),
-    }
-}
-
-/// The time after which a record must not have been modified.
-fn read_unmodified_since(call: &Call) -> Result<Option<Timestamp>, Refusal> {
-    match call.header("if-unmodified-since") {
-        None => Ok(None),
-        Some(text) => match time::parse(text) {
-            Some(since) => Ok(Some(since)),
-            None => Err(Refusal::invalid_data(
-                json!({"header_name": "If-Unmodified-Since", "expected_data_type": "datetime"}),
-            )),
-        },
-    }
-}
-
-fn check_unmodified(
-    world: &World,
-    module: &str,
-    id: u64,
-    since: Option<Timestamp>,
-) -> Result<(), Refusal> {
-    let record = world.tables.get(module).and_then(|it| it.get(id));
-    match (record, since) {
-        (Some(record), Some(since)) if record.current.modified > since => Err(Refusal::new(
-            RECORD_MODIFIED,
-            "record updated time has already passed if-unmodified-since time",
-            json!({
-                "id": id.to_string(),
-                "Created_Time": time::zoho(record.created),
-                "Created_By": record.created_by.without_email(world.org),
-                "Modified_Time": time::zoho(record.current.modified),
-                "Modified_By": record.current.modified_by.without_email(world.org),
-            }),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Refuses what would change a locked record.
-pub(super) fn check_unlocked(
-    world: &World,
-    module: &str,
-    id: u64,
-    details: Value,
-) -> Result<(), Refusal> {
-    let record = world.tables.get(module).and_then(|it| it.get(id));
-    if record.is_some_and(|it| it.lock.is_some()) {
-        return Err(Refusal::new(
-            "RECORD_LOCKED",
-            "Sorry, you cannot perform this operation as the record is locked.",
-            details,
-        ));
-    }
-    Ok(())
 }
 
 fn read_id(world: &World, place: Place<'_>, sent: &Value) -> Result<u64, Refusal> {

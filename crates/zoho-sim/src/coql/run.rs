@@ -17,6 +17,9 @@ use crate::world::{
     typed::Typed,
 };
 
+/// Records that are looked at one by one rather than all there are.
+const FEW: usize = 5_000;
+
 /// The rows of an answer.
 #[derive(Debug)]
 pub(crate) struct Rows {
@@ -31,12 +34,17 @@ pub(crate) fn run(world: &World, plan: &Plan<'_>, reading: Reading) -> Rows {
         plan,
         reading,
     };
+    let few = source.few();
     if plan.is_grouped() {
-        return source.grouped();
+        return match few {
+            Some(few) => source.grouped(few.into_iter()),
+            None => source.grouped(plan.table.rows()),
+        };
     }
-    match source.natural_order() {
-        Some(order) => source.in_order(order),
-        None => source.sorted(),
+    match (few, source.natural_order()) {
+        (Some(few), _) => source.sorted(few.into_iter()),
+        (None, Some(order)) => source.in_order(order),
+        (None, None) => source.sorted(plan.table.rows()),
     }
 }
 
@@ -62,6 +70,34 @@ impl<'w> Source<'_, 'w> {
                 .view
                 .is_none_or(|it| it.takes(record, self.reading, now()))
             && plan.filter.holds(self.world, record, self.reading)
+    }
+
+    /// All records that can hold, oldest id first, if the conditions leave only a few.
+    fn few(&self) -> Option<Vec<&'w Record>> {
+        let table = self.plan.table;
+        let musts = self.plan.filter.musts();
+        let mut few: Vec<&Record> = match ids(&musts) {
+            Some(ids) => ids.into_iter().filter_map(|id| table.get(id)).collect(),
+            // A stale read is not in the order of the times.
+            None if self.reading.stale.is_some() => return None,
+            None => [SortBy::ModifiedTime, SortBy::CreatedTime]
+                .into_iter()
+                .find_map(|by| {
+                    let (low, high) = bounds(&musts, by);
+                    low.or(high)?;
+                    let ascending = Order {
+                        by,
+                        ascending: true,
+                    };
+                    let within = |it: &&Record| high.is_none_or(|high| by.position(it) <= high);
+                    let walk = table.walk(ascending, low).take_while(within);
+                    let few: Vec<_> = walk.take(FEW + 1).collect();
+                    (few.len() <= FEW).then_some(few)
+                })?,
+        };
+        few.sort_by_key(|it| it.id);
+        few.dedup_by_key(|it| it.id);
+        Some(few)
     }
 
     /// The order that the table keeps anyway, if it is the one asked for.
@@ -110,9 +146,9 @@ impl<'w> Source<'_, 'w> {
         }
     }
 
-    fn sorted(&self) -> Rows {
+    fn sorted(&self, records: impl Iterator<Item = &'w Record>) -> Rows {
         let plan = self.plan;
-        let found = plan.table.rows().filter(|it| self.takes(it));
+        let found = records.filter(|it| self.takes(it));
         let mut keyed: Vec<(Vec<Typed>, &Record)> = found
             .map(|record| {
                 let keys = plan.sorts.iter().map(|(key, _)| match key {
@@ -153,7 +189,7 @@ impl<'w> Source<'_, 'w> {
         Value::Object(row)
     }
 
-    fn grouped(&self) -> Rows {
+    fn grouped(&self, records: impl Iterator<Item = &'w Record>) -> Rows {
         let plan = self.plan;
         // In the order in which the groups were met.
         let mut places: BTreeMap<Vec<String>, usize> = BTreeMap::new();
@@ -162,8 +198,7 @@ impl<'w> Source<'_, 'w> {
             places.insert(vec![], 0);
             groups.push(self.group(None));
         }
-        let table = plan.table;
-        for record in table.rows().filter(|it| self.takes(it)) {
+        for record in records.filter(|it| self.takes(it)) {
             let place = *places.entry(self.group_key(record)).or_insert_with(|| {
                 groups.push(self.group(Some(record)));
                 groups.len() - 1
@@ -260,6 +295,23 @@ fn number_or_text(value: &Value) -> Typed {
         },
         (None, None) => Typed::Null,
     }
+}
+
+/// The ids that one of the conditions names.
+fn ids(musts: &[&Test]) -> Option<Vec<u64>> {
+    let mut tests = musts.iter().filter(|it| it.column.is("id"));
+    let test = tests.find(|it| matches!(it.operator, Operator::In | Operator::Equal))?;
+    let number = |it: &Typed| match it {
+        Typed::Int(id) => u64::try_from(*id).ok(),
+        Typed::Null
+        | Typed::Bool(_)
+        | Typed::Number(_)
+        | Typed::Time(_)
+        | Typed::Date(_)
+        | Typed::Text(_)
+        | Typed::Several(_) => None,
+    };
+    Some(test.values.iter().filter_map(number).collect())
 }
 
 /// Places just before the first and just behind the last record that can hold, in an ascending

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -15,7 +14,7 @@ use crate::error::SimError;
 /// Records made by one call, at most: they are all kept in memory.
 const GENERATED_MAX: usize = 1_000_000;
 /// Fields filled per record, at most.
-const FIELDS_MAX: usize = 8;
+const FIELDS_MAX: usize = 7;
 /// Time between the creation of one and the next; the last is created now.
 const APART: Duration = Duration::from_secs(1);
 
@@ -41,7 +40,7 @@ impl World {
         let number = table.module.number(self.org);
         let fields = filled(&table.module.fields);
         let parents = self.parents(&fields);
-        let mut dice = StdRng::seed_from_u64(self.seed ^ (number << 32) ^ self.last_id);
+        let mut dice = Dice(self.seed ^ (number << 32) ^ self.last_id);
         let stamp = self.stamp(Who::Person);
         for place in 0..count {
             let id = self.next_id();
@@ -52,8 +51,7 @@ impl World {
             let younger = u32::try_from(count - place - 1).unwrap_or(u32::MAX);
             let at = stamp.at - APART * younger;
             if let Some(table) = self.tables.get_mut(module) {
-                table.insert(id, values, stamp);
-                table.settle(id, at, at);
+                table.insert_old(id, values, (at, at), stamp.by);
             }
         }
         Ok(count)
@@ -112,21 +110,18 @@ fn filled(fields: &[Field]) -> Vec<Field> {
     filled
 }
 
-fn value(field: &Field, place: usize, parents: &[Value], dice: &mut StdRng) -> Option<Value> {
-    let pick = |names: &[&str], dice: &mut StdRng| {
-        names.choose(dice).copied().unwrap_or_default().to_owned()
-    };
+fn value(field: &Field, place: usize, parents: &[Value], dice: &mut Dice) -> Option<Value> {
     Some(match field.data_type {
         DataType::Email => json!(format!("person{place}@example.com")),
-        DataType::Picklist => json!(field.choices.choose(dice)?),
-        DataType::Integer => json!(dice.random_range(1..5_000)),
-        DataType::Currency => json!(f64::from(dice.random_range(100..10_000_000)) / 100.0),
-        DataType::Boolean => json!(dice.random::<bool>()),
+        DataType::Picklist => json!(dice.pick(field.choices)?),
+        DataType::Integer => json!(1 + dice.below(5_000)),
+        DataType::Currency => json!(100 + dice.below(100_000)),
+        DataType::Boolean => json!(dice.below(2) == 1),
         DataType::Date => {
-            let (month, day) = (dice.random_range(1..=12), dice.random_range(1..=28));
+            let (month, day) = (1 + dice.below(12), 1 + dice.below(28));
             json!(format!("2026-{month:02}-{day:02}"))
         }
-        DataType::Lookup => parents.choose(dice)?.clone(),
+        DataType::Lookup => dice.pick(parents)?.clone(),
         DataType::Text
         | DataType::Phone
         | DataType::Website
@@ -140,13 +135,36 @@ fn value(field: &Field, place: usize, parents: &[Value], dice: &mut StdRng) -> O
         | DataType::Owner
         | DataType::Subform
         | DataType::AutoNumber
-        | DataType::Tags => json!(match field.name.as_str() {
-            "First_Name" => pick(FIRST_NAMES, dice),
-            "Last_Name" => pick(LAST_NAMES, dice),
-            "City" => pick(CITIES, dice),
-            _ => format!("{} {}", pick(NOUNS, dice), place + 1),
-        }),
+        | DataType::Tags => match field.name.as_str() {
+            "First_Name" => json!(dice.pick(FIRST_NAMES)?),
+            "Last_Name" => json!(dice.pick(LAST_NAMES)?),
+            "City" => json!(dice.pick(CITIES)?),
+            _ => json!(format!("{} {}", dice.pick(NOUNS)?, place + 1)),
+        },
     })
+}
+
+/// Cheap dice (`SplitMix64`), as there is much to be rolled.
+#[derive(Debug)]
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end.max(1)
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        let end = u64::try_from(from.len()).ok()?;
+        from.get(usize::try_from(self.below(end)).ok()?)
+    }
 }
 
 /// The numbers of `{"Leads": 200000, ...}`.

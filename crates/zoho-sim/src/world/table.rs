@@ -119,21 +119,22 @@ impl Table {
 
     pub(crate) fn insert(&mut self, id: u64, values: Map<String, Value>, stamp: Stamp) {
         self.take(id);
-        self.put(Record {
-            id,
-            created: stamp.at,
-            created_by: stamp.by,
-            current: Version {
-                values,
-                modified: stamp.at,
-                modified_by: stamp.by,
-            },
-            before: None,
-            changed_at: Some(stamp.monotonic),
-            converted: false,
-            lock: None,
-            notified_ms: 0,
-        });
+        let mut record = record(id, values, (stamp.at, stamp.at), stamp.by);
+        record.changed_at = Some(stamp.monotonic);
+        self.put(record);
+    }
+
+    /// Inserts a record of old, with when it was created and modified: search knows it, and no
+    /// read is stale.
+    pub(crate) fn insert_old(
+        &mut self,
+        id: u64,
+        values: Map<String, Value>,
+        (created, modified): (Timestamp, Timestamp),
+        by: Who,
+    ) {
+        self.take(id);
+        self.put(record(id, values, (created, modified), by));
     }
 
     /// Makes a record one of old: search knows it, and no read is stale.
@@ -231,5 +232,28 @@ impl Table {
         self.created.remove(&(record.created, id));
         self.modified.remove(&(record.current.modified, id));
         Some(record)
+    }
+}
+
+fn record(
+    id: u64,
+    values: Map<String, Value>,
+    (created, modified): (Timestamp, Timestamp),
+    by: Who,
+) -> Record {
+    Record {
+        id,
+        created,
+        created_by: by,
+        current: Version {
+            values,
+            modified,
+            modified_by: by,
+        },
+        before: None,
+        changed_at: None,
+        converted: false,
+        lock: None,
+        notified_ms: 0,
     }
 }

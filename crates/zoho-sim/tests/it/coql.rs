@@ -227,6 +227,53 @@ async fn the_last_id_seen_is_a_cursor() {
 }
 
 #[tokio::test]
+async fn what_changed_since_is_found_among_many() {
+    let org = Org::start().await;
+    org.sim.generate("Leads", 6_000).unwrap();
+    let old = json!({"Leads": [
+        {"id": "4876876000000000021", "Last_Name": "B", "Modified_Time": "2020-02-01T00:00:00Z", "Created_Time": "2019-01-01T00:00:00Z"},
+        {"id": "4876876000000000020", "Last_Name": "A", "Modified_Time": "2020-03-01T00:00:00Z", "Created_Time": "2019-01-01T00:00:00Z"},
+    ]});
+    org.sim.load(&old).unwrap();
+    let names = async |condition: &str| {
+        let answer = query(
+            &org,
+            &format!("select Last_Name from Leads where {condition}"),
+        )
+        .await;
+        let rows = answer.body["data"].as_array().cloned().unwrap_or_default();
+        rows.iter()
+            .map(|it| it["Last_Name"].as_str().unwrap().to_owned())
+            .collect::<String>()
+    };
+    for (condition, expected) in [
+        ("Modified_Time < '2020-12-31T00:00:00Z'", "AB"),
+        (
+            "Modified_Time < '2020-12-31T00:00:00Z' order by Last_Name desc",
+            "BA",
+        ),
+        ("Modified_Time <= '2020-02-01T00:00:00Z'", "B"),
+        ("Modified_Time < '2020-02-01T00:00:00Z'", ""),
+        (
+            "Modified_Time between '2020-02-01T00:00:00Z' and '2020-03-01T00:00:00Z'",
+            "AB",
+        ),
+        (
+            "(Modified_Time > '2020-02-01T00:00:00Z' and Modified_Time < '2021-01-01T00:00:00Z')",
+            "A",
+        ),
+        ("Created_Time = '2019-01-01T00:00:00Z'", "AB"),
+        (
+            "id in ('4876876000000000021', '4876876000000000020', '7')",
+            "AB",
+        ),
+        ("(id = '4876876000000000021' and Last_Name = 'A')", ""),
+    ] {
+        assert_eq!(names(condition).await, expected, "{condition}");
+    }
+}
+
+#[tokio::test]
 async fn meta_describes_the_columns() {
     let org = harbour().await;
     let answer = org
