@@ -281,6 +281,23 @@ mod tests {
     }
 
     #[test]
+    fn queries_are_hit_as_a_kind_of_their_own() {
+        let mut script = Script::new(1);
+        script.add(fault(On::Query, What::Status(503), None, 1.0));
+        for (kind, status) in [
+            (Kind::Coql, Some(503)),
+            (Kind::Search, Some(503)),
+            (Kind::ReadList, None),
+            (Kind::TagRecords, None),
+        ] {
+            assert_eq!(script.for_call(kind).status, status, "{kind}");
+        }
+        let mut script = Script::new(1);
+        script.add(fault(On::Write, What::Status(500), None, 1.0));
+        assert_eq!(script.for_call(Kind::TagRecords).status, Some(500));
+    }
+
+    #[test]
     fn the_seed_decides_what_chance_hits() {
         let rolls = |seed| {
             let mut script = Script::new(seed);

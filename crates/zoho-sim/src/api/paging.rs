@@ -233,3 +233,78 @@ fn number(call: &Call, name: &str, default: usize) -> Result<usize, Refusal> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, Method};
+
+    use super::*;
+    use crate::call::Operation;
+
+    fn call(query: &[(&str, &str)]) -> Call {
+        let query = query.iter();
+        Call {
+            method: Method::GET,
+            operation: Operation::Records("Leads".into()),
+            query: query.map(|it| (it.0.to_owned(), it.1.to_owned())).collect(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    fn token(info: &Value, name: &str) -> String {
+        info[name].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_token_leads_behind_the_last_record_and_back_before_the_first() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let at = |id| Position { at: now, id };
+        let first = Page::read(&call(&[("per_page", "50")]), "Leads", now).unwrap();
+        let info = first.info_between(50, true, now, Some((at(9), at(5))));
+        assert_eq!(info["previous_page_token"], Value::Null);
+        let next = token(&info, "next_page_token");
+        assert!(
+            next.len() <= 96,
+            "the longest token that clients need to bear"
+        );
+        let parameters = [("per_page", "50"), ("page_token", &next)];
+        let second = Page::read(&call(&parameters), "Leads", now).unwrap();
+        assert_eq!(second.skip, 50);
+        assert_eq!(second.place, Some(Place::Behind(at(5))));
+        let info = second.info_between(50, false, now, Some((at(4), at(1))));
+        assert_eq!(
+            (&info["page"], &info["next_page_token"]),
+            (&json!(2), &Value::Null)
+        );
+        let back = token(&info, "previous_page_token");
+        let parameters = [("per_page", "50"), ("page_token", &back)];
+        let again = Page::read(&call(&parameters), "Leads", now).unwrap();
+        assert_eq!((again.skip, again.place), (0, Some(Place::Before(at(4)))));
+    }
+
+    #[test]
+    fn a_token_lives_a_day_is_bound_to_its_list_and_ends_at_a_hundred_thousand_rows() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let day = Duration::from_hours(24);
+        let page = Page::read(&call(&[]), "Leads", now).unwrap();
+        let refused = |token: &str, path: &str, now: Timestamp| {
+            let read = Page::read(&call(&[("page_token", token)]), path, now);
+            read.err().map(|it| it.code)
+        };
+        let good = page.token(99_800, now + day, None);
+        assert_eq!(refused(&good, "Leads", now), None);
+        assert_eq!(refused(&good, "Leads", now + day), Some("EXPIRED_VALUE"));
+        assert_eq!(
+            refused(&good, "Deals", now),
+            Some("TOKEN_BOUND_DATA_MISMATCH")
+        );
+        let beyond = page.token(99_801, now + day, None);
+        assert_eq!(
+            refused(&beyond, "Leads", now),
+            Some("PAGINATION_LIMIT_EXCEEDED")
+        );
+        assert_eq!(refused("c8582e7c7", "Leads", now), Some("INVALID_DATA"));
+    }
+}
