@@ -107,12 +107,7 @@ impl World {
         let table = self.tables.get_mut(module);
         let table = table.ok_or_else(Refusal::invalid_module)?;
         let told = values.clone();
-        let number = (table.len() + 1).to_string();
-        for field in &table.module.fields {
-            if field.data_type == DataType::AutoNumber {
-                values.insert(field.name.clone(), json!(number));
-            }
-        }
+        number(table, &mut values);
         table.insert(id, values, stamp);
         Ok(Change {
             id,
@@ -133,7 +128,9 @@ impl World {
         let stamp = self.stamp(by);
         self.adopt_tags(module, &mut values, by);
         self.reserve(id);
-        self.table_or_new(module).insert(id, values, stamp);
+        let table = self.table_or_new(module);
+        number(table, &mut values);
+        table.insert(id, values, stamp);
     }
 
     /// A value as a call would have it stored, or nothing if a call could not write it.
@@ -186,6 +183,18 @@ impl World {
     pub(crate) fn notify_edits(&mut self, module: &str, mut changes: Vec<Change>) {
         changes.retain(|it| !it.values.is_empty());
         self.notify(module, Event::Edit, &changes);
+    }
+}
+
+/// Fills the fields that count records, unless they are brought along.
+fn number(table: &Table, values: &mut Map<String, Value>) {
+    let number = json!((table.len() + 1).to_string());
+    for field in &table.module.fields {
+        if field.data_type == DataType::AutoNumber {
+            values
+                .entry(field.name.clone())
+                .or_insert_with(|| number.clone());
+        }
     }
 }
 

@@ -169,6 +169,17 @@ async fn the_same_seed_makes_the_same_records() {
 }
 
 #[tokio::test]
+async fn loaded_records_are_numbered_and_found_at_once() {
+    let org = Org::start().await;
+    let cases = json!({"Cases": [{"Subject": "Leak"}, {"Subject": "Rust"}]});
+    org.sim.load(&cases).unwrap();
+    let answer = org
+        .get("/crm/v8/Cases/search?word=rust&fields=Case_Number")
+        .await;
+    assert_eq!(answer.body["data"][0]["Case_Number"], "2");
+}
+
+#[tokio::test]
 async fn the_control_plane_generates_too() {
     let org = Org::start().await;
     let made = org.post("/sim/generate", &json!({"Deals": 12})).await;
