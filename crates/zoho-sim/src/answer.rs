@@ -134,6 +134,20 @@ impl Refusal {
         )
     }
 
+    /// A key of the body that must be there and is not.
+    pub(crate) fn mandatory(name: &str, json_path: &str) -> Self {
+        Self::new(
+            "MANDATORY_NOT_FOUND",
+            "required field not found",
+            json!({"api_name": name, "json_path": json_path}),
+        )
+    }
+
+    /// A key of the body with a value that cannot be.
+    pub(crate) fn invalid_key(name: &str, json_path: &str) -> Self {
+        Self::invalid_data(json!({"api_name": name, "json_path": json_path}))
+    }
+
     pub(crate) fn parameter_missing(name: &str) -> Self {
         Self::new(
             "REQUIRED_PARAM_MISSING",

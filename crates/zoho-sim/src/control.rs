@@ -79,6 +79,7 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
             world.tokens.expire_access();
             Ok(done())
         }
+        (&Method::GET, ["mails"]) => Ok(Answer::ok(json!({"mails": hands::mails(world)}))),
         (&Method::GET, ["records", module]) => {
             Ok(Answer::ok(json!({"data": hands::records(world, module)})))
         }

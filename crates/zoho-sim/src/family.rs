@@ -24,6 +24,14 @@ pub(crate) enum Family {
     Photo(Named),
     /// `/files`.
     Files,
+    /// `/{module}/{id}/actions/send_mail`.
+    SendMail(Named),
+    /// `/settings/emails/actions/from_addresses`.
+    FromAddresses,
+    /// `/Leads/actions/mass_convert`.
+    MassConvert,
+    /// `/Leads/{id}/__conversion_options`.
+    ConversionOptions(String),
     /// `/crm/bulk/v8/read`.
     BulkReads,
     /// `/crm/bulk/v8/read/{id}`.
@@ -60,7 +68,11 @@ impl Family {
     fn of_crm(parts: &[&str]) -> Option<(Self, &'static [Method])> {
         Some(match *parts {
             ["files"] => (Self::Files, BOTH),
+            ["settings", "emails", "actions", "from_addresses"] => (Self::FromAddresses, READ),
             ["settings", ..] => return None,
+            ["Leads", "actions", "mass_convert"] => (Self::MassConvert, BOTH),
+            ["Leads", id, "__conversion_options"] => (Self::ConversionOptions(id.to_owned()), READ),
+            [module, id, "actions", "send_mail"] => (Self::SendMail(Named::new(module, id)), ADD),
             [module, id, "Notes"] => (Self::Notes(Named::new(module, id)), BOTH),
             [module, id, "Attachments"] => (Self::Attachments(Named::new(module, id)), BOTH),
             [module, id, "Attachments", attachment] => (
@@ -72,12 +84,15 @@ impl Family {
         })
     }
 
-    pub(crate) fn kind(&self, _method: &Method) -> Kind {
+    pub(crate) fn kind(&self, method: &Method) -> Kind {
         match self {
             Self::Notes(_) => Kind::Notes,
             Self::Attachments(_) | Self::Attachment(..) | Self::Photo(_) | Self::Files => {
                 Kind::Files
             }
+            Self::SendMail(_) => Kind::Mail,
+            Self::MassConvert if method == Method::POST => Kind::Convert,
+            Self::MassConvert | Self::FromAddresses | Self::ConversionOptions(_) => Kind::Metadata,
             Self::BulkReads => Kind::BulkRead,
             Self::BulkRead(_) | Self::BulkReadResult(_) => Kind::BulkJob,
         }

@@ -78,6 +78,14 @@ pub(crate) fn records(world: &World, module: &str) -> Vec<Value> {
     })
 }
 
+/// All mails, sent and scheduled.
+pub(crate) fn mails(world: &World) -> Vec<Value> {
+    let mails = world.papers.mails.iter();
+    mails
+        .map(|(id, mail)| crate::api::shown_mail(id, mail))
+        .collect()
+}
+
 /// Loads `{"Leads": [{...}], ...}` without telling any channel; gives the number of records.
 /// `"$generate": {"Contacts": 1000}` makes records from the seed, and
 /// `"$tags": {"Leads": [{"name": "hot"}]}` brings tags.

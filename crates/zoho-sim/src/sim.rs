@@ -162,6 +162,12 @@ impl Sim {
         self.shared.world(|world| hands::records(world, module))
     }
 
+    /// All mails, sent and scheduled: `{"message_id", "module", "record_id", "status": sent |
+    /// scheduled, "time", "mail"}`.
+    pub fn mails(&self) -> Vec<Value> {
+        self.shared.world(|world| hands::mails(world))
+    }
+
     /// Loads `{"Leads": [{...}], ...}` and gives the number of records. No channel hears of it.
     /// A row may bring its own `id`, `Created_Time` and `Modified_Time`. The key `$generate`, as in
     /// `{"$generate": {"Contacts": 1000}}`, makes records as [`Sim::generate`] does, and

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{attachments, bulk_read, files, notes};
+use super::{attachments, bulk_read, convert, files, mail, notes};
 use crate::{
     answer::{Answer, Refusal},
     call::Call,
@@ -40,6 +40,13 @@ pub(super) fn answer(
             Method::POST => files::upload(world, call),
             _ => files::fetch(world, call),
         },
+        Family::SendMail(to) => mail::send(world, call, to),
+        Family::FromAddresses => Ok(mail::from_addresses(world)),
+        Family::MassConvert => match call.method {
+            Method::POST => convert::mass(world, call),
+            _ => convert::status(world, call),
+        },
+        Family::ConversionOptions(id) => convert::options(world, call, id),
         Family::BulkReads => bulk_read::create(world, call, trouble.job),
         Family::BulkRead(id) => bulk_read::details(world, id),
         Family::BulkReadResult(id) => bulk_read::result(world, id),

@@ -3,6 +3,7 @@
 mod admit;
 mod attachments;
 mod bulk_read;
+mod convert;
 mod families;
 mod files;
 mod coql;
@@ -10,6 +11,7 @@ mod deleted;
 mod guard;
 mod list;
 mod locking;
+mod mail;
 mod metadata;
 mod notes;
 mod paging;
@@ -31,6 +33,8 @@ use serde_json::json;
 
 pub(crate) use self::{
     admit::{Admission, admit, credits_header, leave, scripted},
+    convert::carry_out as convert_lead,
+    mail::shown as shown_mail,
     watch::write as watch,
 };
 use crate::{
@@ -67,7 +71,8 @@ pub(crate) fn answer(world: &mut World, call: &Call, trouble: &CallTrouble) -> A
         Operation::Upsert(module) => write::upsert(world, call, module),
         Operation::Deleted(module) => deleted::list(world, call, module),
         Operation::Count(module) => read::count(world, module),
-        Operation::Convert(id) => write::convert(world, id),
+        Operation::Convert(id) => convert::convert(world, call, id, trouble.job)
+            .unwrap_or_else(|refusal| refusal.bad_request()),
         Operation::Family(family) => families::answer(world, call, family, trouble),
         Operation::Query(operation) => query::answer(world, call, operation, trouble),
         Operation::WrongMethod => Refusal::new(

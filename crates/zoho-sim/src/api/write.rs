@@ -1,4 +1,4 @@
-//! Writes of records: insert, update, upsert, delete, convert.
+//! Writes of records: insert, update, upsert, delete.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -177,77 +177,6 @@ pub(super) fn finish_deletes(world: &mut World, module: &str, changes: Vec<Chang
     finish(world, module, changes, Event::Delete);
 }
 
-/// Makes a contact, and an account, of a lead. Their inserts are told; what a callback about the
-/// conversion itself would look like is not known, so there is none.
-pub(super) fn convert(world: &mut World, id: &str) -> Answer {
-    let invalid = || Refusal::invalid_id(json!({"resource_path_index": 1}));
-    let lead = id.parse::<u64>().ok().and_then(|id| {
-        let record = world.tables.get("Leads")?.get(id)?;
-        Some((id, record.converted, record.current.values.clone()))
-    });
-    let Some((lead, converted, values)) = lead else {
-        return invalid().bad_request();
-    };
-    if converted {
-        return Refusal::new(
-            "ID_ALREADY_CONVERTED",
-            "id already converted",
-            json!({"id": id}),
-        )
-        .bad_request();
-    }
-    let copied = |names: &[(&str, &str)]| -> Value {
-        names
-            .iter()
-            .filter_map(|(from, to)| Some(((*to).to_owned(), values.get(*from)?.clone())))
-            .collect()
-    };
-    let account = copied(&[("Company", "Account_Name"), ("Phone", "Phone")]);
-    let mut contact = copied(&[
-        ("First_Name", "First_Name"),
-        ("Last_Name", "Last_Name"),
-        ("Email", "Email"),
-        ("Phone", "Phone"),
-    ]);
-    let account = match make(world, "Accounts", &account) {
-        Ok(made) => made,
-        Err(refusal) => return per_item("data", vec![Err(refusal)], StatusCode::OK),
-    };
-    put(&mut contact, "Account_Name", account.clone());
-    let contact = match make(world, "Contacts", &contact) {
-        Ok(made) => made,
-        Err(refusal) => return per_item("data", vec![Err(refusal)], StatusCode::OK),
-    };
-    let stamp = world.stamp(BY);
-    if let Some(table) = world.tables.get_mut("Leads") {
-        table.alter(lead, |record| {
-            record.converted = true;
-            record.current.modified = stamp.at.max(record.current.modified);
-            let values = &mut record.current.values;
-            values.insert("Converted_Date_Time".into(), json!(time::zoho(stamp.at)));
-            values.insert("Converted_Account".into(), account.clone());
-            values.insert("Converted_Contact".into(), contact.clone());
-        });
-    }
-    let item = json!({
-        "code": "SUCCESS",
-        "details": {"Accounts": account, "Contacts": contact, "Deals": null},
-        "message": "The record has been converted successfully",
-        "status": "success",
-    });
-    per_item("data", vec![Ok(item)], StatusCode::OK)
-}
-
-/// Inserts a record that a conversion makes; gives it as a lookup.
-fn make(world: &mut World, module: &str, sent: &Value) -> Result<Value, Refusal> {
-    let change = insert_one(world, Place { module, at: 0 }, sent)?;
-    let table = world.tables.get(module);
-    let name = table.and_then(|it| it.get(change.id)?.name(&it.module));
-    let made = json!({"name": name, "id": change.id.to_string()});
-    finish(world, module, vec![change], Event::Create);
-    Ok(made)
-}
-
 fn insert_one(world: &mut World, place: Place<'_>, sent: &Value) -> Result<Change, Refusal> {
     let values = world.check(place, sent, Write::Insert, None)?;
     world.insert(place.module, values, BY)
@@ -267,7 +196,7 @@ fn update_one(
     changed.ok_or_else(|| unknown_id(place))
 }
 
-fn finish(world: &mut World, module: &str, changes: Vec<Change>, event: Event) {
+pub(super) fn finish(world: &mut World, module: &str, changes: Vec<Change>, event: Event) {
     world.counters.records_written += u64::try_from(changes.len()).unwrap_or_default();
     match event {
         Event::Edit => world.notify_edits(module, changes),

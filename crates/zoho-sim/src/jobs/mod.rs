@@ -1,5 +1,6 @@
 //! Does what is due: one task, one job at a time, the world held only for slices of the work.
 
+mod convert;
 mod read;
 
 use std::sync::Arc;
@@ -37,5 +38,11 @@ async fn take(shared: &Shared, step: Step) {
     match step {
         // A zip in the making is large.
         Step::Read(id) => Box::pin(read::run(shared, id)).await,
+        Step::Convert(id) => convert::run(shared, id).await,
+        Step::Mail(id) => shared.world(|world| {
+            if let Some(mail) = world.papers.mails.get_mut(&id) {
+                mail.sent = true;
+            }
+        }),
     }
 }

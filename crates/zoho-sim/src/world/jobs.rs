@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use url::Url;
 
@@ -18,6 +18,7 @@ const TOKENS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Jobs {
     pub(crate) reads: BTreeMap<u64, ReadJob>,
+    pub(crate) conversions: BTreeMap<u64, Conversion>,
     /// By token; the number orders them by age.
     pub(crate) tokens: BTreeMap<String, PageToken>,
     /// How long a job takes, from being added to its work being done.
@@ -34,6 +35,8 @@ pub(crate) struct Jobs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Read(u64),
+    Convert(u64),
+    Mail(String),
 }
 
 /// What every bulk job has.
@@ -84,10 +87,23 @@ pub(crate) struct PageToken {
     pub(crate) expires: Timestamp,
 }
 
+/// Leads converted in the background.
+#[derive(Clone, Debug)]
+pub(crate) struct Conversion {
+    pub(crate) id: u64,
+    pub(crate) leads: Vec<u64>,
+    /// What is asked for, the same for every lead.
+    pub(crate) wish: Value,
+    pub(crate) begun: Duration,
+    pub(crate) converted: u64,
+    pub(crate) failed: u64,
+}
+
 impl Jobs {
     pub(crate) fn new(takes: Duration, page_rows: usize) -> Self {
         Self {
             reads: BTreeMap::new(),
+            conversions: BTreeMap::new(),
             tokens: BTreeMap::new(),
             takes,
             page_rows: page_rows.max(1),
@@ -131,6 +147,13 @@ impl Jobs {
         self.schedule(due, Step::Read(id));
     }
 
+    pub(crate) fn add_conversion(&mut self, job: Conversion) {
+        let (id, due) = (job.id, job.begun + self.takes);
+        forget_oldest(&mut self.conversions);
+        self.conversions.insert(id, job);
+        self.schedule(due, Step::Convert(id));
+    }
+
     pub(crate) fn keep_token(&mut self, name: String, token: PageToken) {
         if self.tokens.len() >= TOKENS_MAX
             && let Some(oldest) = self.tokens.iter().min_by_key(|(_, it)| it.serial)
@@ -152,6 +175,31 @@ impl Jobs {
         } else {
             "IN PROGRESS"
         }
+    }
+}
+
+impl Conversion {
+    /// Zoho: "Mass convert lead status", v8.
+    pub(crate) fn to_json(&self, jobs: &Jobs, now: Duration) -> Value {
+        let total = u64::try_from(self.leads.len()).unwrap_or_default();
+        let left = total.saturating_sub(self.converted + self.failed);
+        let status = if left > 0 {
+            match jobs.progress(self.begun, now) {
+                "IN PROGRESS" => "in progress",
+                _ => "scheduled",
+            }
+        } else if self.converted == 0 && total > 0 {
+            "failed"
+        } else {
+            "completed"
+        };
+        json!({
+            "Total_Count": total,
+            "Converted_Count": self.converted,
+            "Not_Converted_Count": left,
+            "Failed_Count": self.failed,
+            "Status": status,
+        })
     }
 }
 

@@ -8,12 +8,13 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::Value;
 
-use super::{World, people::Who};
+use super::{World, jobs::Step, people::Who};
 
 /// Bytes of all files together; further ones are refused.
 const KEPT_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// Files and attachments kept, each.
+/// Files, attachments and mails kept, each; of mails the first ids go first.
 const KEPT_MAX: usize = 100_000;
 
 /// Everything kept beside the records.
@@ -25,6 +26,8 @@ pub(crate) struct Papers {
     pub(crate) attachments: BTreeMap<u64, Attachment>,
     /// File ids by record id.
     pub(crate) photos: BTreeMap<u64, String>,
+    /// By message id.
+    pub(crate) mails: BTreeMap<String, Mail>,
 }
 
 /// A file's name and content.
@@ -47,6 +50,18 @@ pub(crate) struct Attachment {
     pub(crate) bytes: usize,
     pub(crate) at: Timestamp,
     pub(crate) by: Who,
+}
+
+/// A mail to a record.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    pub(crate) module: String,
+    pub(crate) record: u64,
+    /// Not so before its time.
+    pub(crate) sent: bool,
+    pub(crate) at: Timestamp,
+    /// The mail as the call had it.
+    pub(crate) sent_as: Value,
 }
 
 /// There is no room for another file.
@@ -121,6 +136,35 @@ impl Papers {
 }
 
 impl World {
+    /// Keeps a mail, sent now or at a time; gives its message id.
+    pub(crate) fn keep_mail(
+        &mut self,
+        (module, record): (String, u64),
+        sent_as: Value,
+        scheduled: Option<Timestamp>,
+    ) -> String {
+        let now = self.clock.now();
+        let serial = self.next_id();
+        let id = opaque(self.org, 1, serial);
+        if self.papers.mails.len() >= KEPT_MAX {
+            self.papers.mails.pop_first();
+        }
+        let mail = Mail {
+            module,
+            record,
+            sent: scheduled.is_none(),
+            at: scheduled.unwrap_or(now),
+            sent_as,
+        };
+        self.papers.mails.insert(id.clone(), mail);
+        if let Some(at) = scheduled {
+            let wait = at.duration_since(now).try_into().unwrap_or_default();
+            let due = self.clock.monotonic().saturating_add(wait);
+            self.jobs.schedule(due, Step::Mail(id.clone()));
+        }
+        id
+    }
+
     /// A deleted record takes its notes, attachments and photo with it.
     pub(super) fn delete_papers(&mut self, record: u64, by: Who) {
         self.papers.forget(record);
@@ -141,8 +185,7 @@ impl World {
             .flat_map(super::table::Table::rows)
             .filter(move |note| {
                 let parent = note.current.values.get("Parent_Id");
-                parent
-                    .is_some_and(|it| it.get("id").and_then(serde_json::Value::as_str) == Some(&id))
+                parent.is_some_and(|it| it.get("id").and_then(Value::as_str) == Some(&id))
             })
             .map(|it| it.id)
     }

@@ -13,6 +13,8 @@ mod records;
 mod notes;
 mod files;
 mod bulk_read;
+mod convert;
+mod mail;
 mod lists;
 mod changes;
 mod coql;
