@@ -263,11 +263,13 @@ fn carry_tags(world: &mut World, carried: &CarriedTags, made: &Value, of_lead: O
     let tags = record.and_then(|it| it.current.values.get("Tag")?.as_array().cloned());
     let mut tags = tags.unwrap_or_default();
     for tag in carried {
-        if !tags.iter().any(|it| same(it, &tag)) {
-            tags.push(tag);
+        if !tags.iter().any(|it| it.get("name") == tag.get("name")) {
+            // Tags are of one module: the other one has its own of that name.
+            tags.push(json!({"name": tag.get("name"), "color_code": tag.get("color_code")}));
         }
     }
-    let values = Map::from_iter([("Tag".to_owned(), json!(tags))]);
+    let mut values = Map::from_iter([("Tag".to_owned(), json!(tags))]);
+    world.adopt_tags(module, &mut values, BY);
     let change = world.update(module, id, values, BY);
     finish(world, module, change.into_iter().collect(), Event::Edit);
 }
