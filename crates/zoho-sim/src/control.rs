@@ -13,7 +13,7 @@ use crate::{
     faults::Fault,
     hands,
     shared::Shared,
-    world::{generate::read_counts, scopes::Scopes},
+    world::{World, generate::read_counts, scopes::Scopes},
 };
 
 /// How long `/sim/settled` waits at most.
@@ -79,6 +79,7 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
             world.tokens.expire_access();
             Ok(done())
         }
+        (&Method::POST, ["workflow_rules"]) => workflow_rule(world, &body()?),
         (&Method::GET, ["mails"]) => Ok(Answer::ok(json!({"mails": hands::mails(world)}))),
         (&Method::GET, ["records", module]) => {
             Ok(Answer::ok(json!({"data": hands::records(world, module)})))
@@ -105,6 +106,13 @@ fn scopes(call: &Call) -> Scopes {
     let asked = body.get("scopes").and_then(Value::as_array);
     let asked = asked.into_iter().flatten().filter_map(Value::as_str);
     Scopes::read(&asked.collect::<Vec<_>>().join(","))
+}
+
+fn workflow_rule(world: &mut World, body: &Value) -> Result<Answer, SimError> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let what = (text("module"), text("operation"));
+    let id = hands::workflow_rule(world, what, text("webhook"))?;
+    Ok(Answer::ok(json!({"id": id})))
 }
 
 fn rows(body: &Value) -> Result<Vec<Value>, SimError> {

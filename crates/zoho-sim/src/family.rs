@@ -32,6 +32,16 @@ pub(crate) enum Family {
     MassConvert,
     /// `/Leads/{id}/__conversion_options`.
     ConversionOptions(String),
+    /// `/settings/automation/webhooks`.
+    Webhooks,
+    /// `/settings/automation/webhooks/{id}`.
+    Webhook(String),
+    /// `/settings/automation/webhooks/actions/associated_modules`.
+    WebhookModules,
+    /// `/settings/automation/webhooks/actions/usage_reports`.
+    WebhookUsage,
+    /// `/settings/automation/webhook_failures`.
+    WebhookFailures,
     /// `/crm/bulk/v8/read`.
     BulkReads,
     /// `/crm/bulk/v8/read/{id}`.
@@ -43,6 +53,8 @@ pub(crate) enum Family {
 const READ: &[Method] = &[Method::GET];
 const ADD: &[Method] = &[Method::POST];
 const BOTH: &[Method] = &[Method::GET, Method::POST];
+const ALL: &[Method] = &[Method::GET, Method::POST, Method::PUT, Method::DELETE];
+const ONE: &[Method] = &[Method::GET, Method::PUT, Method::DELETE];
 const READ_OR_DELETE: &[Method] = &[Method::GET, Method::DELETE];
 const FILE: &[Method] = &[Method::GET, Method::POST, Method::DELETE];
 
@@ -66,6 +78,9 @@ impl Family {
     }
 
     fn of_crm(parts: &[&str]) -> Option<(Self, &'static [Method])> {
+        if let ["settings", "automation", rest @ ..] = parts {
+            return Self::of_automation(rest);
+        }
         Some(match *parts {
             ["files"] => (Self::Files, BOTH),
             ["settings", "emails", "actions", "from_addresses"] => (Self::FromAddresses, READ),
@@ -84,6 +99,17 @@ impl Family {
         })
     }
 
+    fn of_automation(parts: &[&str]) -> Option<(Self, &'static [Method])> {
+        Some(match *parts {
+            ["webhooks"] => (Self::Webhooks, ALL),
+            ["webhooks", "actions", "associated_modules"] => (Self::WebhookModules, READ),
+            ["webhooks", "actions", "usage_reports"] => (Self::WebhookUsage, READ),
+            ["webhooks", id] => (Self::Webhook(id.to_owned()), ONE),
+            ["webhook_failures"] => (Self::WebhookFailures, READ),
+            _ => return None,
+        })
+    }
+
     pub(crate) fn kind(&self, method: &Method) -> Kind {
         match self {
             Self::Notes(_) => Kind::Notes,
@@ -93,6 +119,11 @@ impl Family {
             Self::SendMail(_) => Kind::Mail,
             Self::MassConvert if method == Method::POST => Kind::Convert,
             Self::MassConvert | Self::FromAddresses | Self::ConversionOptions(_) => Kind::Metadata,
+            Self::Webhooks
+            | Self::Webhook(_)
+            | Self::WebhookModules
+            | Self::WebhookUsage
+            | Self::WebhookFailures => Kind::Automation,
             Self::BulkReads => Kind::BulkRead,
             Self::BulkRead(_) | Self::BulkReadResult(_) => Kind::BulkJob,
         }

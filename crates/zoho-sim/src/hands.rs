@@ -31,6 +31,7 @@ pub(crate) fn insert(
             .map_err(|_no_table| SimError::UnknownModule(module.to_owned()))?;
         changes.push(change);
     }
+    world.run_workflows(module, Event::Create, &changes);
     world.notify(module, Event::Create, &changes);
     Ok(changes.iter().map(|it| it.id.to_string()).collect())
 }
@@ -44,8 +45,27 @@ pub(crate) fn update(world: &mut World, module: &str, rows: Vec<Value>) -> Resul
         let values = learned(world, module, row)?;
         changes.extend(world.update(module, id, values, Who::Person));
     }
+    world.run_workflows(module, Event::Edit, &changes);
     world.notify_edits(module, changes);
     Ok(())
+}
+
+/// A workflow rule that calls a webhook; gives the rule's id.
+pub(crate) fn workflow_rule(
+    world: &mut World,
+    (module, operation): (&str, &str),
+    webhook: &str,
+) -> Result<String, SimError> {
+    let event = match operation {
+        "insert" => Event::Create,
+        "update" => Event::Edit,
+        "delete" => Event::Delete,
+        _ => return Err(SimError::Unreadable),
+    };
+    let unknown = || SimError::UnknownRecord(webhook.to_owned());
+    let id = webhook.parse().map_err(|_no_number| unknown())?;
+    let rule = world.add_rule(module, event, id).ok_or_else(unknown)?;
+    Ok(rule.to_string())
 }
 
 /// Deletes records with one call.
@@ -58,6 +78,7 @@ pub(crate) fn delete(world: &mut World, module: &str, ids: &[&str]) -> Result<()
         .into_iter()
         .filter_map(|id| world.delete(module, id, Who::Person))
         .collect();
+    world.run_workflows(module, Event::Delete, &changes);
     world.notify(module, Event::Delete, &changes);
     Ok(())
 }

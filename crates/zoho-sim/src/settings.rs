@@ -29,6 +29,8 @@ pub struct Settings {
     /// How long search takes to know of a change, at least and at most: each record has its own
     /// delay. What was loaded or generated is known at once.
     pub index_delay: RangeInclusive<Duration>,
+    /// Take workflow webhooks to loopback and private hosts, which Zoho refuses.
+    pub webhooks_to_private_hosts: bool,
     /// What callers are told to call (`api_domain`, `resource_uri`), if not the listen address.
     pub public_url: Option<String>,
     /// Where the time comes from.
@@ -47,6 +49,7 @@ impl Settings {
             daily_credits: 5_000_000,
             bulk_time: Duration::from_millis(300),
             bulk_page_rows: 200_000,
+            webhooks_to_private_hosts: false,
             index_delay: Duration::from_secs(2)..=Duration::from_secs(5),
             public_url: None,
             clock: Clock::real(),

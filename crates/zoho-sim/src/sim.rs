@@ -168,6 +168,21 @@ impl Sim {
         self.shared.world(|world| hands::mails(world))
     }
 
+    /// Makes a workflow rule: changes of the module's records by `operation` (insert, update or
+    /// delete) call the webhook. Gives the rule's id.
+    ///
+    /// # Errors
+    /// When there is no such webhook of the module, or no such operation.
+    pub fn workflow_rule(
+        &self,
+        module: &str,
+        operation: &str,
+        webhook: &str,
+    ) -> Result<String, SimError> {
+        self.shared
+            .world(|world| hands::workflow_rule(world, (module, operation), webhook))
+    }
+
     /// Loads `{"Leads": [{...}], ...}` and gives the number of records. No channel hears of it.
     /// A row may bring its own `id`, `Created_Time` and `Modified_Time`. The key `$generate`, as in
     /// `{"$generate": {"Contacts": 1000}}`, makes records as [`Sim::generate`] does, and

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{attachments, bulk_read, convert, files, mail, notes};
+use super::{attachments, automation, bulk_read, convert, files, mail, notes, webhooks};
 use crate::{
     answer::{Answer, Refusal},
     call::Call,
@@ -47,6 +47,20 @@ pub(super) fn answer(
             _ => convert::status(world, call),
         },
         Family::ConversionOptions(id) => convert::options(world, call, id),
+        Family::Webhooks => match call.method {
+            Method::POST => webhooks::create(world, call),
+            Method::PUT => webhooks::update(world, call, None),
+            Method::DELETE => webhooks::delete(world, &call.ids().unwrap_or_default()),
+            _ => webhooks::list(world, call),
+        },
+        Family::Webhook(id) => match call.method {
+            Method::PUT => webhooks::update(world, call, Some(id)),
+            Method::DELETE => webhooks::delete(world, &[id]),
+            _ => webhooks::one(world, id),
+        },
+        Family::WebhookModules => Ok(automation::modules(world)),
+        Family::WebhookUsage => automation::usage(world, call),
+        Family::WebhookFailures => automation::failures(world, call),
         Family::BulkReads => bulk_read::create(world, call, trouble.job),
         Family::BulkRead(id) => bulk_read::details(world, id),
         Family::BulkReadResult(id) => bulk_read::result(world, id),

@@ -2,6 +2,7 @@
 
 mod admit;
 mod attachments;
+mod automation;
 mod bulk_read;
 mod convert;
 mod families;
@@ -26,6 +27,7 @@ mod tags;
 mod timeline;
 mod views;
 mod watch;
+mod webhooks;
 mod write;
 
 use http::{Method, StatusCode};

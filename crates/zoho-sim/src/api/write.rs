@@ -38,6 +38,7 @@ pub(super) fn insert(world: &mut World, call: &Call, module: &str) -> Answer {
             item
         }));
     }
+    run_workflows(world, call, (module, Event::Create), &changes);
     finish(world, module, changes, Event::Create);
     per_item("data", items, StatusCode::CREATED)
 }
@@ -66,6 +67,7 @@ pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&s
             item
         }));
     }
+    run_workflows(world, call, (module, Event::Edit), &changes);
     finish(world, module, changes, Event::Edit);
     let all_modified = items.iter().all(|it| match it {
         Err(refusal) => refusal.code == guard::RECORD_MODIFIED,
@@ -111,6 +113,8 @@ pub(super) fn upsert(world: &mut World, call: &Call, module: &str) -> Answer {
     } else {
         StatusCode::OK
     };
+    run_workflows(world, call, (module, Event::Create), &inserted);
+    run_workflows(world, call, (module, Event::Edit), &updated);
     finish(world, module, inserted, Event::Create);
     finish(world, module, updated, Event::Edit);
     per_item("data", items, status)
@@ -157,6 +161,7 @@ pub(super) fn delete(world: &mut World, call: &Call, module: &str, ids: &[&str])
                 }),
         );
     }
+    run_workflows(world, call, (module, Event::Delete), &changes);
     finish(world, module, changes, Event::Delete);
     per_item("data", items, StatusCode::OK)
 }
@@ -194,6 +199,25 @@ fn update_one(
     let values = world.check(place, sent, Write::Update, Some(id))?;
     let changed = world.update(place.module, id, values, BY);
     changed.ok_or_else(|| unknown_id(place))
+}
+
+/// Workflow rules hear of a call's changes unless it says no: by a `trigger` without `workflow`,
+/// or, when it deletes, by `wf_trigger=false`.
+fn run_workflows(
+    world: &mut World,
+    call: &Call,
+    (module, event): (&str, Event),
+    changes: &[Change],
+) {
+    if world.automation.rules.is_empty() {
+        return;
+    }
+    let body = call.json();
+    let triggers = body.as_ref().and_then(|it| it.get("trigger")?.as_array());
+    let wanted = triggers.is_none_or(|it| it.iter().any(|it| it == "workflow"));
+    if wanted && call.parameter("wf_trigger") != Some("false") {
+        world.run_workflows(module, event, changes);
+    }
 }
 
 pub(super) fn finish(world: &mut World, module: &str, changes: Vec<Change>, event: Event) {

@@ -26,6 +26,7 @@ pub(crate) mod tags;
 pub(crate) mod tokens;
 pub(crate) mod typed;
 pub(crate) mod view;
+pub(crate) mod webhooks;
 pub(crate) mod write;
 
 use std::{
@@ -39,6 +40,7 @@ use clock::Clock;
 use self::{
     channel::Channel, credits::Credits, jobs::Jobs, module::Module, notify::Callback,
     papers::Papers, record::Reading, table::Table, tags::Tags, tokens::Tokens,
+    webhooks::Automation,
 };
 use crate::{
     counters::Counters,
@@ -69,6 +71,7 @@ pub(crate) struct World {
     pub(crate) channels: BTreeMap<String, Channel>,
     pub(crate) papers: Papers,
     pub(crate) jobs: Jobs,
+    pub(crate) automation: Automation,
     pub(crate) script: Script,
     pub(crate) counters: Counters,
     /// Callbacks made and not yet handed to the senders.
@@ -114,6 +117,10 @@ impl World {
             credits: Credits::new(settings.daily_credits),
             channels: BTreeMap::new(),
             papers: Papers::default(),
+            automation: Automation {
+                private_hosts: settings.webhooks_to_private_hosts,
+                ..Automation::default()
+            },
             jobs: Jobs::new(settings.bulk_time, settings.bulk_page_rows),
             script: Script::new(settings.seed),
             counters: Counters::new(),

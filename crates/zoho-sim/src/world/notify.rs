@@ -10,6 +10,7 @@ use super::{
     channel::{Channel, Event},
     condition,
     people::Who,
+    webhooks::Fired,
 };
 use crate::answer::put;
 
@@ -33,6 +34,8 @@ pub(crate) struct Callback {
     pub(crate) body: String,
     /// Callbacks that begin with the same record keep their order.
     pub(crate) first_id: u64,
+    /// Which webhook it calls, if it is no channel's.
+    pub(crate) fired: Option<Fired>,
 }
 
 impl Callback {
@@ -45,6 +48,7 @@ impl Callback {
             headers: vec![("content-type".to_owned(), content_type.to_owned())],
             body: body.to_string(),
             first_id,
+            fired: None,
         }
     }
 }

@@ -21,6 +21,7 @@ mod coql;
 mod search;
 mod tags;
 mod scopes;
+mod webhooks;
 mod watch;
 mod limits;
 mod faults;
