@@ -28,3 +28,4 @@ mod documents;
 mod lifecycle;
 mod main_job;
 mod outage;
+mod sdk;

@@ -202,6 +202,12 @@ fn json_path(place: Place<'_>, name: &str) -> String {
     format!("$.data[{}].{name}", place.at)
 }
 
+/// An id as it was sent: text, or the number it is, as the official Python SDK sends it.
+fn read_id(value: &Value) -> Option<String> {
+    let number = || value.as_u64().map(|id| id.to_string());
+    value.as_str().map(ToOwned::to_owned).or_else(number)
+}
+
 /// A value as it is stored, or what is wrong with it as error details.
 fn accept(
     tables: &BTreeMap<String, Table>,
@@ -229,14 +235,14 @@ fn accept(
         DataType::MultiPicklist | DataType::Subform if value.is_array() => Ok(value.clone()),
         DataType::MultiPicklist | DataType::Subform | DataType::Tags => Err(expected("jsonarray")),
         DataType::Lookup | DataType::Owner => {
-            let id = value.as_str().or_else(|| value.get("id")?.as_str());
+            let id = read_id(value).or_else(|| read_id(value.get("id")?));
             let id = id.ok_or_else(|| expected("jsonobject"))?;
             if data_type == DataType::Owner {
                 let who = Who::ALL.into_iter().find(|it| it.id(org) == id);
                 return who.map(|it| it.with_email(org)).ok_or_else(Map::new);
             }
             if field.name == "Parent_Id" {
-                return parent(tables, value, id).ok_or_else(Map::new);
+                return parent(tables, value, &id).ok_or_else(Map::new);
             }
             let table = field.target.as_ref().and_then(|it| tables.get(it));
             let record = table.and_then(|table| Some((table, table.get(id.parse().ok()?)?)));
