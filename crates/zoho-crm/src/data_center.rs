@@ -114,11 +114,73 @@ impl Region {
     /// The region whose production, sandbox or developer API this host is.
     fn of_api_host(host: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|region| {
-            let api_host = region.api_host();
-            let domain = api_host.strip_prefix("www.").unwrap_or(api_host);
-            host.strip_suffix(domain)
-                .is_some_and(|prefix| matches!(prefix, "www." | "sandbox." | "developer."))
+            host.strip_suffix(region.api_domain())
+                .is_some_and(|prefix| Environment::ALL.iter().any(|it| it.prefix() == prefix))
         })
+    }
+
+    /// The API's domain, e.g. `zohoapis.com`.
+    fn api_domain(self) -> &'static str {
+        let host = self.api_host();
+        host.strip_prefix("www.").unwrap_or(host)
+    }
+
+    /// The accounts server's own word for it (`location` of a consent's redirect): `us eu in au jp ca sa cn uk`.
+    pub const fn location(self) -> &'static str {
+        match self {
+            Self::Com => "us",
+            Self::ComAu => "au",
+            Self::Eu | Self::In | Self::Jp | Self::Ca | Self::Sa | Self::Cn | Self::Uk => {
+                self.as_str()
+            }
+        }
+    }
+
+    /// Whose accounts server this is.
+    pub(crate) fn of_accounts_url(url: &Url) -> Option<Self> {
+        let plain = url.scheme() == "https" && url.port().is_none();
+        let host = url.host_str().filter(|_| plain)?;
+        Self::ALL.into_iter().find(|it| it.accounts_host() == host)
+    }
+}
+
+/// Which of an org's worlds: they share accounts server and client, not data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Environment {
+    /// The live org.
+    #[default]
+    Production,
+    /// Its sandbox.
+    Sandbox,
+    /// A developer org.
+    Developer,
+}
+
+impl Environment {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Production, Self::Sandbox, Self::Developer];
+
+    /// `production`, `sandbox`, `developer`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Sandbox => "sandbox",
+            Self::Developer => "developer",
+        }
+    }
+
+    /// The environment with that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
+    /// What stands before the domain in the API's host.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Production => "www.",
+            Self::Sandbox => "sandbox.",
+            Self::Developer => "developer.",
+        }
     }
 }
 
@@ -138,18 +200,35 @@ pub struct DataCenter {
 }
 
 impl DataCenter {
-    /// One of Zoho's own.
+    /// One of Zoho's own, in production.
     ///
     /// # Errors
     /// Never for the regions there are; the hosts are parsed like any others.
     pub fn region(region: Region) -> Result<Self, SetupError> {
+        Self::environment(region, Environment::Production)
+    }
+
+    /// One of Zoho's own: the live org, its sandbox or a developer org.
+    ///
+    /// # Errors
+    /// Never for the regions there are; the hosts are parsed like any others.
+    pub fn environment(region: Region, environment: Environment) -> Result<Self, SetupError> {
         let url = |host: &str| {
             Url::parse(&format!("https://{host}")).map_err(|source| SetupError::Url {
                 url: host.to_owned(),
                 problem: source.to_string(),
             })
         };
-        Self::custom(url(region.api_host())?, url(region.accounts_host())?)
+        let api_url = url(&format!("{}{}", environment.prefix(), region.api_domain()))?;
+        Self::custom(api_url, url(region.accounts_host())?)
+    }
+
+    /// The same environment of another region.
+    pub(crate) fn moved_to(&self, region: Region) -> Result<Self, SetupError> {
+        let host = self.api_url.host_str().unwrap_or_default();
+        let mut environments = Environment::ALL.into_iter();
+        let environment = environments.find(|it| host.starts_with(it.prefix()));
+        Self::environment(region, environment.unwrap_or_default())
     }
 
     /// Two base URLs. Where the API's host is not one of Zoho's, a token answer can never lead the client elsewhere.
@@ -322,6 +401,49 @@ mod tests {
             );
         }
         assert_eq!(Region::parse("zohoapis.au"), None);
+    }
+
+    #[test]
+    fn every_environment_has_a_host_in_every_region() {
+        let api = |region, environment| {
+            let center = DataCenter::environment(region, environment).unwrap();
+            center.api_url().to_string()
+        };
+        for (region, environment, url) in [
+            (
+                Region::Com,
+                Environment::Sandbox,
+                "https://sandbox.zohoapis.com/",
+            ),
+            (
+                Region::ComAu,
+                Environment::Developer,
+                "https://developer.zohoapis.com.au/",
+            ),
+            (
+                Region::Ca,
+                Environment::Production,
+                "https://www.zohoapis.ca/",
+            ),
+        ] {
+            assert_eq!(api(region, environment), url);
+        }
+        for environment in Environment::ALL {
+            assert_eq!(Environment::parse(environment.as_str()), Some(environment));
+        }
+    }
+
+    #[test]
+    fn an_accounts_server_is_known_by_its_whole_origin() {
+        let region = |url: &str| Region::of_accounts_url(&Url::parse(url).unwrap());
+        assert_eq!(region("https://accounts.zohocloud.ca"), Some(Region::Ca));
+        for bad in [
+            "http://accounts.zoho.com",
+            "https://accounts.zoho.com:8443",
+            "https://accounts.zoho.com.evil.example",
+        ] {
+            assert_eq!(region(bad), None, "{bad}");
+        }
     }
 
     #[test]

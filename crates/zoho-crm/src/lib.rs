@@ -8,10 +8,12 @@ mod credits;
 mod data_center;
 mod download;
 mod error;
+mod file_store;
 mod grant;
 mod items;
 mod limits;
 mod metadata;
+mod oauth;
 mod observe;
 mod page;
 mod pipeline;
@@ -26,13 +28,15 @@ mod transport;
 pub use self::{
     call::Call,
     client::{Client, Settings},
-    data_center::{DataCenter, Region},
+    data_center::{DataCenter, Environment, Region},
     download::Download,
     error::{Code, Error, SetupError},
+    file_store::FileTokenStore,
     grant::Credentials,
     items::{Batch, ItemError},
     limits::{Edition, Limits},
     metadata::{Field, Fields},
+    oauth::{Consent, Consented, OAuth, OAuthClient, OAuthError, Redirected, SCOPES},
     observe::{Event, Observer, Outcome, TokenOutcome},
     page::{Listing, Page},
     raw::{RawRequest, RawResponse},
@@ -41,5 +45,5 @@ pub use self::{
         IDS_MAX, IfModified, ListQuery, Listed, One, OneQuery, PageAt, RecordQuery, Sort, SortBy,
         Trigger, UserRef, Values, WRITTEN_MAX, WriteOptions, Written, is_api_name, is_record_id,
     },
-    token::{BoxFuture, MemoryTokenStore, StoredToken, TokenStore, TokenStoreError},
+    token::{BoxFuture, MemoryTokenStore, Renewal, StoredToken, TokenStore, TokenStoreError},
 };

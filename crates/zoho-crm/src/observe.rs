@@ -26,6 +26,8 @@ pub enum Event {
     },
     /// To the accounts server, for a token.
     Token(TokenOutcome),
+    /// Zoho refuses the credentials (false: a person must act), or has just taken a new token (true).
+    Authorized(bool),
 }
 
 /// How a request ended.
