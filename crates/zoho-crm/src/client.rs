@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     Credentials, DataCenter, Error, Limits, Observer, SetupError, TokenStore, auth::Auth,
     credits::Credits, data_center::is_loopback, grant::Granter, limits::Permits,
-    metadata::FieldsCache, observe::Observe, throttle::Throttle, transport::Transport,
+    metadata::Metadata, observe::Observe, throttle::Throttle, transport::Transport,
 };
 
 /// What a client needs to know.
@@ -53,7 +53,7 @@ pub(crate) struct Inner {
     pub(crate) transport: Transport,
     pub(crate) observe: Observe,
     pub(crate) clock: Clock,
-    pub(crate) fields: FieldsCache,
+    pub(crate) metadata: Metadata,
 }
 
 impl fmt::Debug for Client {
@@ -128,7 +128,7 @@ impl Client {
                 transport,
                 observe,
                 clock,
-                fields: FieldsCache::default(),
+                metadata: Metadata::default(),
             }),
         })
     }

@@ -3,6 +3,7 @@
 
 mod auth;
 mod call;
+mod channels;
 mod client;
 mod credits;
 mod data_center;
@@ -15,6 +16,7 @@ mod limits;
 mod metadata;
 mod oauth;
 mod observe;
+mod org;
 mod page;
 mod pipeline;
 mod raw;
@@ -24,9 +26,17 @@ mod throttle;
 mod time;
 mod token;
 mod transport;
+mod users;
+mod webhooks;
 
 pub use self::{
     call::Call,
+    channels::{
+        CHANNEL_EVENTS_MAX, CHANNEL_LIFE_MAX, CHANNELS_MAX, CONDITION_FIELDS_MAX, CONDITIONS_MAX,
+        Channel, ChannelEntry, ChannelEvent, ChannelFilter, ChannelGrant, ChannelPatch, Condition,
+        ConditionField, DisabledChannel, GrantedModule, Join, NOTIFY_URL_CHARS_MAX,
+        TOKEN_CHARS_MAX, WatchOn,
+    },
     client::{Client, Settings},
     data_center::{DataCenter, Environment, Region},
     download::Download,
@@ -35,9 +45,10 @@ pub use self::{
     grant::Credentials,
     items::{Batch, ItemError},
     limits::{Edition, Limits},
-    metadata::{Field, Fields},
+    metadata::{Field, FieldType, Fields, Module, Modules},
     oauth::{Consent, Consented, OAuth, OAuthClient, OAuthError, Redirected, SCOPES},
     observe::{Event, Observer, Outcome, TokenOutcome},
+    org::{License, Org},
     page::{Listing, Page},
     raw::{RawRequest, RawResponse},
     records::{
@@ -46,4 +57,12 @@ pub use self::{
         Trigger, UserRef, Values, WRITTEN_MAX, WriteOptions, Written, is_api_name, is_record_id,
     },
     token::{BoxFuture, MemoryTokenStore, Renewal, StoredToken, TokenStore, TokenStoreError},
+    users::{User, UserType},
+    webhooks::{
+        Authentication, CUSTOM_PARAMETERS_MAX, DateTimeFormat, FAILURES_DAYS_MAX, FailureQuery,
+        FeatureType, MODULE_PARAMETERS_MAX, ModuleRef, Named, NewWebhook, Parameters,
+        RAW_CHARS_MAX, RawFormat, UsageGroup, WEBHOOK_NAME_CHARS_MAX, WEBHOOK_URL_CHARS_MAX,
+        WEBHOOKS_DELETE_MAX, Webhook, WebhookBody, WebhookFailure, WebhookPatch, WebhookRequest,
+        WebhookUsage, merge_field,
+    },
 };

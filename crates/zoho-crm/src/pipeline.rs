@@ -10,6 +10,7 @@ use crate::{
     Call, Client, Download, Error, Event, Outcome,
     auth::AccessToken,
     client::Answer,
+    credits::Charge,
     error::from_answer,
     limits::Permit,
     request::{Accept, ApiRequest, Cost},
@@ -84,13 +85,14 @@ impl Client {
         let inner = &*self.inner;
         let token = inner.auth.token().await?;
         inner.throttle.gate(inner.clock.monotonic())?;
-        inner.credits.take(cost.credits, inner.clock.monotonic())?;
+        let charge = inner.credits.take(cost.credits, inner.clock.monotonic())?;
         let permit = inner.permits.acquire(cost.heavy).await?;
         Ok(Trip {
             call,
             cost,
             token,
             permit,
+            charge,
             started: inner.clock.monotonic(),
             remaining: None,
         })
@@ -101,7 +103,7 @@ impl Client {
         let url = request.url(&trip.token.api_url, &inner.data_center)?;
         let exchanged = inner.transport.exchange(request, url, &trip.token).await;
         if let Ok(raw) = &exchanged {
-            trip.learn(self, &raw.headers);
+            trip.remaining = remaining(&raw.headers);
         }
         let result = exchanged.and_then(|raw| self.judge(raw, request));
         drop(self.come_back(trip, result.as_ref().err()));
@@ -118,7 +120,7 @@ impl Client {
         let url = request.url(&trip.token.api_url, &inner.data_center)?;
         let opened = inner.transport.open(request, url, &trip.token).await;
         if let Ok(response) = &opened {
-            trip.learn(self, response.headers());
+            trip.remaining = remaining(response.headers());
         }
         let response = match opened {
             Ok(response) if response.status().is_success() => {
@@ -135,9 +137,14 @@ impl Client {
         Download::new(response?, permit, inner.transport.timeout, bytes_max)
     }
 
-    /// What a call taught: about the token, and for whoever looks on.
+    /// What a call taught: about the token, the credits, and for whoever looks on.
     fn come_back(&self, trip: Trip, error: Option<&Error>) -> Permit {
         let inner = &*self.inner;
+        // A failure may come from something that knows nothing of credits.
+        if error.is_none() || trip.remaining.is_some() {
+            let now = inner.clock.monotonic();
+            inner.credits.learn(&trip.charge, trip.remaining, now);
+        }
         match error {
             Some(Error::Unauthorized { code, .. }) => inner.auth.reject(&trip.token, code.clone()),
             Some(Error::Unreachable { .. }) => {}
@@ -188,17 +195,10 @@ struct Trip {
     cost: Cost,
     token: Arc<AccessToken>,
     permit: Permit,
+    charge: Charge,
     started: Duration,
     /// How many credits the answer says are left.
     remaining: Option<u64>,
-}
-
-impl Trip {
-    fn learn(&mut self, client: &Client, headers: &HeaderMap) {
-        let inner = &*client.inner;
-        self.remaining = remaining(headers);
-        inner.credits.learn(self.remaining, inner.clock.monotonic());
-    }
 }
 
 /// What may still be tried for one call.
