@@ -33,9 +33,9 @@ pub use self::{
     call::Call,
     channels::{
         CHANNEL_EVENTS_MAX, CHANNEL_LIFE_MAX, CHANNELS_MAX, CONDITION_FIELDS_MAX, CONDITIONS_MAX,
-        Channel, ChannelEntry, ChannelEvent, ChannelFilter, ChannelGrant, ChannelPatch, Condition,
-        ConditionField, DisabledChannel, GrantedModule, Join, NOTIFY_URL_CHARS_MAX,
-        TOKEN_CHARS_MAX, WatchOn,
+        Channel, ChannelCondition, ChannelEntry, ChannelEvent, ChannelFilter, ChannelGrant,
+        ChannelPatch, ConditionField, ConditionJoin, DisabledChannel, GrantedModule,
+        NOTIFY_URL_CHARS_MAX, TOKEN_CHARS_MAX, WatchOn,
     },
     client::{Client, Settings},
     data_center::{DataCenter, Environment, Region},

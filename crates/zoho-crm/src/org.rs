@@ -89,7 +89,7 @@ fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -127,7 +127,7 @@ impl Client {
         match org.limits(reserve) {
             Some(limits) => self.set_limits(&limits)?,
             None => {
-                tracing::warn!("the org's edition is not known: keeping the limits as they are")
+                tracing::warn!("the org's edition is not known: keeping the limits as they are");
             }
         }
         Ok(org)

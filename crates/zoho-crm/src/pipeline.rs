@@ -84,9 +84,10 @@ impl Client {
     async fn set_out(&self, call: Call, cost: Cost) -> Result<Trip, Error> {
         let inner = &*self.inner;
         let token = inner.auth.token().await?;
+        let permit = inner.permits.acquire(cost.heavy).await?;
+        // Asked only now: the calls before this one may have learnt that it must not go.
         inner.throttle.gate(inner.clock.monotonic())?;
         let charge = inner.credits.take(cost.credits, inner.clock.monotonic())?;
-        let permit = inner.permits.acquire(cost.heavy).await?;
         Ok(Trip {
             call,
             cost,

@@ -12,7 +12,7 @@ pub const CONDITION_FIELDS_MAX: usize = 10;
 
 /// How the fields of a condition go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Join {
+pub enum ConditionJoin {
     /// All of them changed.
     And,
     /// One of them changed.
@@ -30,11 +30,11 @@ pub struct ConditionField<'a> {
 
 /// Changes of these fields.
 #[derive(Clone, Copy, Debug)]
-pub struct Condition<'a> {
+pub struct ChannelCondition<'a> {
     /// Of this module; its events must be among the channel's.
     pub module: ConditionField<'a>,
     /// How the fields go together.
-    pub join: Join,
+    pub join: ConditionJoin,
     /// 1 to [`CONDITION_FIELDS_MAX`].
     pub fields: &'a [ConditionField<'a>],
 }
@@ -48,7 +48,7 @@ impl ConditionField<'_> {
     }
 }
 
-impl Condition<'_> {
+impl ChannelCondition<'_> {
     fn to_json(self) -> Value {
         json!({
             "type": "field_selection",
@@ -59,10 +59,10 @@ impl Condition<'_> {
 }
 
 /// A group holds two objects at most, so the third field and all after it go into a group within, and so on.
-fn group(join: Join, fields: &[ConditionField<'_>]) -> Value {
+fn group(join: ConditionJoin, fields: &[ConditionField<'_>]) -> Value {
     let word = match join {
-        Join::And => "and",
-        Join::Or => "or",
+        ConditionJoin::And => "and",
+        ConditionJoin::Or => "or",
     };
     let field = |it: &ConditionField<'_>| json!({"field": it.to_json()});
     let members: Vec<Value> = match fields {
@@ -73,7 +73,7 @@ fn group(join: Join, fields: &[ConditionField<'_>]) -> Value {
 }
 
 /// All conditions of a channel, as they are sent.
-pub(super) fn conditions(list: &[Condition<'_>]) -> Result<Value, Error> {
+pub(super) fn conditions(list: &[ChannelCondition<'_>]) -> Result<Value, Error> {
     let fields: usize = list.iter().map(|it| it.fields.len()).sum();
     let problem = if !(1..=CONDITIONS_MAX).contains(&list.len()) {
         "a channel takes 1 or 2 conditions"
@@ -103,13 +103,13 @@ mod tests {
         ConditionField { api_name, id: None }
     }
 
-    fn leads<'a>(fields: &'a [ConditionField<'a>]) -> Condition<'a> {
-        Condition {
+    fn leads<'a>(fields: &'a [ConditionField<'a>]) -> ChannelCondition<'a> {
+        ChannelCondition {
             module: ConditionField {
                 api_name: "Leads",
                 id: Some("554023000000000131"),
             },
-            join: Join::Or,
+            join: ConditionJoin::Or,
             fields,
         }
     }
@@ -142,8 +142,8 @@ mod tests {
     #[test]
     fn more_fields_are_nested_so_that_no_group_holds_more_than_two() {
         let names = ["A", "B", "C", "D"].map(field);
-        let all = Condition {
-            join: Join::And,
+        let all = ChannelCondition {
+            join: ConditionJoin::And,
             ..leads(&names)
         };
         assert_eq!(

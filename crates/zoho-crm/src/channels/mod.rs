@@ -6,7 +6,9 @@ mod list;
 mod request;
 
 pub use self::{
-    condition::{CONDITION_FIELDS_MAX, CONDITIONS_MAX, Condition, ConditionField, Join},
+    condition::{
+        CONDITION_FIELDS_MAX, CONDITIONS_MAX, ChannelCondition, ConditionField, ConditionJoin,
+    },
     grant::{ChannelGrant, DisabledChannel, GrantedModule},
     list::{ChannelEntry, ChannelFilter},
     request::{
@@ -19,7 +21,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    Batch, Call, Client, Error, Listing,
+    Batch, Call, Client, Error, ItemError, Listing,
     page::{page, pages},
     request::{ApiRequest, Cost},
 };
@@ -192,12 +194,13 @@ impl Client {
         let results = self
             .send_items(call, Cost::ONE, &request, Some(asked.len()))
             .await?;
-        let grant = |(entry, asked): (Value, Option<Timestamp>)| ChannelGrant::read(&entry, asked);
         Ok(results
             .into_iter()
             .zip(asked)
             .map(|(result, asked)| match result {
-                Ok(entry) => grant((entry, *asked)).map_err(|it| crate::ItemError::of_call(&it)),
+                Ok(entry) => {
+                    ChannelGrant::read(&entry, *asked).map_err(|it| ItemError::of_call(&it))
+                }
                 Err(error) => Err(error),
             })
             .collect())

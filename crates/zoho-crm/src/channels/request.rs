@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::condition::{Condition, conditions};
+use super::condition::{ChannelCondition, conditions};
 use crate::{Client, Error, records::is_api_name, time};
 
 /// Channels in one call. Zoho's `OpenAPI` description, v8.
@@ -107,7 +107,7 @@ pub struct Channel<'a> {
     /// Whether callbacks hold the changed values; Zoho's default is no.
     pub return_affected_field_values: Option<bool>,
     /// Only changes of these fields, [`CONDITIONS_MAX`](super::CONDITIONS_MAX) modules at most.
-    pub conditions: &'a [Condition<'a>],
+    pub conditions: &'a [ChannelCondition<'a>],
 }
 
 impl<'a> Channel<'a> {
@@ -155,7 +155,7 @@ pub struct ChannelPatch<'a> {
     pub expires_at: Option<Timestamp>,
     pub notify_on_related_action: Option<bool>,
     pub return_affected_field_values: Option<bool>,
-    pub conditions: Option<&'a [Condition<'a>]>,
+    pub conditions: Option<&'a [ChannelCondition<'a>]>,
 }
 
 impl<'a> ChannelPatch<'a> {
@@ -288,8 +288,11 @@ mod tests {
         error.to_string()
     }
 
-    fn at(text: &str) -> Option<Timestamp> {
-        Some(text.parse().unwrap())
+    fn expiring<'a>(at: &str) -> Channel<'a> {
+        Channel {
+            expires_at: Some(at.parse().unwrap()),
+            ..channel()
+        }
     }
 
     #[test]
@@ -297,10 +300,9 @@ mod tests {
         let token = SecretString::from("TOKEN_FOR_VERIFICATION_OF_1000000068001");
         let full = Channel {
             token: Some(&token),
-            expires_at: at("2026-11-29T11:00:00.987Z"),
             notify_on_related_action: Some(false),
             return_affected_field_values: Some(true),
-            ..channel()
+            ..expiring("2026-11-29T11:00:00.987Z")
         };
         assert_eq!(
             full.to_json(NOW.parse().unwrap()).unwrap(),
@@ -326,108 +328,63 @@ mod tests {
     }
 
     #[test]
-    fn what_zoho_would_refuse_or_misread_is_refused_here() {
-        let long_token = SecretString::from("t".repeat(51));
-        let long_url = format!("https://hooks.example.com/{}", "a".repeat(230));
+    fn ids_that_are_no_numbers_and_too_many_events_are_refused() {
+        for channel_id in ["", "12a", "12345678901234567890"] {
+            let wrong = Channel {
+                channel_id,
+                ..channel()
+            };
+            assert!(problem(&wrong).contains("digits"), "{channel_id}");
+        }
         let many = vec![LEADS[0]; 51];
-        let wrong = [ChannelEvent {
+        let odd = [ChannelEvent {
             module: "../Leads",
             on: WatchOn::All,
         }];
-        let cases = [
-            (
-                Channel {
-                    channel_id: "",
-                    ..channel()
-                },
-                "digits",
-            ),
-            (
-                Channel {
-                    channel_id: "12a",
-                    ..channel()
-                },
-                "digits",
-            ),
-            (
-                Channel {
-                    channel_id: "12345678901234567890",
-                    ..channel()
-                },
-                "digits",
-            ),
-            (
-                Channel {
-                    events: &[],
-                    ..channel()
-                },
-                "1 to 50 events",
-            ),
-            (
-                Channel {
-                    events: &many,
-                    ..channel()
-                },
-                "1 to 50 events",
-            ),
-            (
-                Channel {
-                    events: &wrong,
-                    ..channel()
-                },
-                "module's name",
-            ),
-            (
-                Channel {
-                    notify_url: &long_url,
-                    ..channel()
-                },
-                "255 characters",
-            ),
-            (
-                Channel {
-                    notify_url: "hooks.example.com",
-                    ..channel()
-                },
-                "http or https",
-            ),
-            (
-                Channel {
-                    notify_url: "ftp://example.com",
-                    ..channel()
-                },
-                "http or https",
-            ),
-            (
-                Channel {
-                    token: Some(&long_token),
-                    ..channel()
-                },
-                "50 characters",
-            ),
-            (
-                Channel {
-                    expires_at: at("2026-11-22T11:59:59Z"),
-                    ..channel()
-                },
-                "in the past",
-            ),
-            (
-                Channel {
-                    expires_at: at("2026-11-29T12:00:01Z"),
-                    ..channel()
-                },
-                "a week at most",
-            ),
-        ];
-        for (channel, expected) in cases {
-            let said = problem(&channel);
-            assert!(said.contains(expected), "{said}");
+        for (events, expected) in [
+            (&[][..], "1 to 50 events"),
+            (&many, "1 to 50 events"),
+            (&odd, "module's name"),
+        ] {
+            let wrong = Channel {
+                events,
+                ..channel()
+            };
+            assert!(problem(&wrong).contains(expected));
         }
-        let week = Channel {
-            expires_at: at("2026-11-29T12:00:00Z"),
-            ..channel()
-        };
+    }
+
+    #[test]
+    fn urls_and_tokens_that_zoho_would_refuse_are_refused() {
+        let long = format!("https://hooks.example.com/{}", "a".repeat(230));
+        for (notify_url, expected) in [
+            (long.as_str(), "255 characters"),
+            ("hooks.example.com", "http or https"),
+            ("ftp://example.com", "http or https"),
+        ] {
+            let wrong = Channel {
+                notify_url,
+                ..channel()
+            };
+            assert!(problem(&wrong).contains(expected), "{notify_url}");
+        }
+        for length in [0, 51] {
+            let token = SecretString::from("t".repeat(length));
+            let wrong = Channel {
+                token: Some(&token),
+                ..channel()
+            };
+            assert!(problem(&wrong).contains("50 characters"));
+        }
+    }
+
+    #[test]
+    fn what_would_silently_become_an_hour_is_refused() {
+        let past = problem(&expiring("2026-11-22T11:59:59Z"));
+        assert!(past.contains("in the past"), "{past}");
+        let long = problem(&expiring("2026-11-29T12:00:01Z"));
+        assert!(long.contains("a week at most"), "{long}");
+        let week = expiring("2026-11-29T12:00:00Z");
         assert!(week.to_json(NOW.parse().unwrap()).is_ok());
     }
 

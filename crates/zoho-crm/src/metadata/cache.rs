@@ -124,13 +124,15 @@ impl<T: ?Sized> fmt::Debug for Cache<T> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use futures_util::future::join_all;
+    use futures_util::future::{join, join_all};
+    use tokio::sync::Notify;
 
     use super::*;
 
     struct Source {
         cache: Cache<str>,
         asked: Arc<AtomicUsize>,
+        answers: Arc<Notify>,
     }
 
     impl Source {
@@ -138,24 +140,36 @@ mod tests {
             Self {
                 cache: Cache::default(),
                 asked: Arc::default(),
+                answers: Arc::default(),
             }
         }
 
-        async fn get(
+        /// Waits until an answer is let out.
+        async fn wait(
             &self,
             key: &str,
             now: Duration,
             answer: Option<&str>,
         ) -> Result<Arc<str>, Error> {
             let answer = answer.map(Arc::<str>::from);
-            let asked = Arc::clone(&self.asked);
-            self.cache
-                .get(key, now, || async move {
-                    asked.fetch_add(1, Ordering::SeqCst);
-                    tokio::task::yield_now().await;
-                    answer.ok_or(Error::Misuse { problem: "test" })
-                })
-                .await
+            let (asked, answers) = (Arc::clone(&self.asked), Arc::clone(&self.answers));
+            let ask = || async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                answers.notified().await;
+                answer.ok_or(Error::Misuse { problem: "test" })
+            };
+            self.cache.get(key, now, ask).await
+        }
+
+        /// Wants it so many times at once.
+        async fn get(
+            &self,
+            (key, times): (&str, usize),
+            now: Duration,
+            answer: Option<&str>,
+        ) -> Vec<Result<Arc<str>, Error>> {
+            let all = join_all((0..times).map(|_| self.wait(key, now, answer)));
+            join(all, async { self.answers.notify_waiters() }).await.0
         }
 
         fn asked(&self) -> usize {
@@ -166,36 +180,39 @@ mod tests {
     #[tokio::test]
     async fn of_many_at_once_one_asks() {
         let source = Source::new();
-        let all = join_all((0..200).map(|_| source.get("a", Duration::ZERO, Some("x")))).await;
+        let zero = Duration::ZERO;
+        let all = source.get(("a", 200), zero, Some("x")).await;
         assert!(all.iter().all(|it| it.as_deref().is_ok_and(|it| it == "x")));
         assert_eq!(source.asked(), 1);
-        source.get("b", Duration::ZERO, Some("y")).await.unwrap();
+        source.get(("b", 1), zero, Some("y")).await;
         assert_eq!(source.asked(), 2);
-        source.get("a", KEPT, Some("z")).await.unwrap();
+        source.get(("a", 2), KEPT, Some("z")).await;
         assert_eq!(source.asked(), 3, "an hour later");
         source.cache.forget(|key| key == "a");
-        source.get("a", KEPT, Some("z")).await.unwrap();
-        source.get("b", Duration::ZERO, Some("y")).await.unwrap();
+        source.get(("a", 2), KEPT, Some("z")).await;
+        source.get(("b", 2), zero, Some("y")).await;
         assert_eq!(source.asked(), 4);
     }
 
     #[tokio::test]
     async fn a_failure_is_shared_and_not_kept() {
         let source = Source::new();
-        let all = join_all((0..10).map(|_| source.get("a", Duration::ZERO, None))).await;
+        let all = source.get(("a", 10), Duration::ZERO, None).await;
         assert!(all.iter().all(Result::is_err));
         assert_eq!(source.asked(), 1);
-        source.get("a", Duration::ZERO, Some("x")).await.unwrap();
+        let again = source.get(("a", 1), Duration::ZERO, Some("x")).await;
+        assert!(again[0].is_ok());
         assert_eq!(source.asked(), 2);
     }
 
     #[tokio::test]
     async fn an_abandoned_question_is_asked_anew() {
         let source = Source::new();
-        let mut first = Box::pin(source.get("a", Duration::ZERO, Some("x")));
+        let mut first = Box::pin(source.wait("a", Duration::ZERO, Some("x")));
         assert!(futures_util::poll!(&mut first).is_pending());
         drop(first);
-        let second = source.get("a", Duration::ZERO, Some("y")).await.unwrap();
-        assert_eq!((&*second, source.asked()), ("y", 2));
+        let second = source.get(("a", 1), Duration::ZERO, Some("y")).await;
+        assert_eq!(second[0].as_deref().unwrap(), "y");
+        assert_eq!(source.asked(), 2);
     }
 }

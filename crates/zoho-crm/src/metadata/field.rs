@@ -100,9 +100,6 @@ impl Field {
 /// In v8 an object; before, the name itself.
 fn lookup_module(raw: &Values) -> Option<String> {
     let module = raw.get("lookup")?.get("module")?;
-    let name = match module {
-        Value::Object(object) => object.get("api_name")?,
-        name => name,
-    };
+    let name = module.get("api_name").unwrap_or(module);
     Some(name.as_str()?.to_owned())
 }

@@ -134,7 +134,7 @@ fn list(answer: &Answer, key: &str) -> Result<Vec<Value>, Error> {
     }
     match answer.json()?.get_mut(key).map(Value::take) {
         Some(Value::Array(list)) => Ok(list),
-        _ => Err(Error::Malformed {
+        Some(_) | None => Err(Error::Malformed {
             problem: "no metadata in the answer",
         }),
     }

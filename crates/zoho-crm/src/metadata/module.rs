@@ -11,6 +11,10 @@ pub type Modules = Arc<[Module]>;
 
 /// A module. Zoho: "Modules metadata", v8.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are Zoho's, each its own"
+)]
 pub struct Module {
     /// Its id; empty where the answer does not say.
     pub id: String,

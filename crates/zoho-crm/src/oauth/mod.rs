@@ -38,9 +38,6 @@ pub const SCOPES: [&str; 11] = [
     "ZohoFiles.files.ALL",
 ];
 
-/// Random bytes of a state.
-const STATE_BYTES: usize = 16;
-
 /// An OAuth client that a person is asked to trust.
 #[derive(Clone, Debug)]
 pub struct OAuthClient {
@@ -159,8 +156,8 @@ impl OAuth {
 
     /// 32 random hexadecimal digits.
     pub fn new_state() -> String {
-        let bytes: [u8; STATE_BYTES] = rand::rng().random();
-        bytes.iter().map(|it| format!("{it:02x}")).collect()
+        let number: u128 = rand::rng().random();
+        format!("{number:032x}")
     }
 
     /// Where to send a browser, for a refresh token that works without the person.
@@ -192,6 +189,7 @@ impl OAuth {
     }
 
     /// The same client at another data centre: what [`Self::redirected`] found.
+    #[must_use]
     pub fn at(&self, data_center: DataCenter) -> Self {
         Self {
             data_center,

@@ -51,7 +51,11 @@ pub(super) fn read(
         });
     }
     let code = get("code")?.filter(|it| !it.is_empty());
-    let data_center = home(configured, get("accounts-server")?, get("location")?)?;
+    let data_center = home(
+        configured,
+        get("accounts-server")?.as_deref(),
+        get("location")?.as_deref(),
+    )?;
     Ok(Redirected {
         code: code
             .ok_or(OAuthError::NotOurs {
@@ -65,25 +69,25 @@ pub(super) fn read(
 /// Where the person lives: only hosts of Zoho's, and only for who already talks to one, or the configured ones.
 fn home(
     configured: &DataCenter,
-    server: Option<String>,
-    location: Option<String>,
+    server: Option<&str>,
+    location: Option<&str>,
 ) -> Result<DataCenter, OAuthError> {
     let here = configured.accounts_url();
     let Some(own) = Region::of_accounts_url(here) else {
         // A simulator or proxy never leads to the real service.
-        return match server.map(|it| Url::parse(&it)) {
+        return match server.map(Url::parse) {
             None => Ok(configured.clone()),
             Some(Ok(url)) if url.origin() == here.origin() => Ok(configured.clone()),
             Some(_) => Err(OAuthError::UnknownServer),
         };
     };
     let by_location = |name: &str| Region::ALL.into_iter().find(|it| it.location() == name);
-    let named = match server.map(|it| Url::parse(&it)) {
+    let named = match server.map(Url::parse) {
         None => None,
         Some(Ok(url)) => Some(Region::of_accounts_url(&url).ok_or(OAuthError::UnknownServer)?),
         Some(Err(_)) => return Err(OAuthError::UnknownServer),
     };
-    let located = location.as_deref().and_then(by_location);
+    let located = location.and_then(by_location);
     let region = match (named, located) {
         (Some(named), Some(located)) if named != located => {
             return Err(OAuthError::NotOurs {

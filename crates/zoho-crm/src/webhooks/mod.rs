@@ -59,9 +59,9 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::create_webhook`].
-    pub async fn update_webhook(&self, id: &str, patch: &WebhookPatch<'_>) -> Result<(), Error> {
+    pub async fn update_webhook(&self, id: &str, changes: &WebhookPatch<'_>) -> Result<(), Error> {
         let path = under(id)?;
-        let body = json!({ "webhooks": [patch.to_json()?] });
+        let body = json!({ "webhooks": [changes.to_json()?] });
         let request = ApiRequest::put(&path).json(&body);
         self.one_webhook(Call::WebhooksUpdate, request).await?;
         Ok(())

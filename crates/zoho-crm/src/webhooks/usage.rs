@@ -54,18 +54,20 @@ pub(super) fn first_list(body: Value) -> Result<Vec<Values>, Error> {
             problem: "not an object",
         });
     };
-    let list = body.into_iter().find_map(|(_, value)| match value {
-        Value::Array(list) => Some(list),
-        _ => None,
-    });
-    let list = list.ok_or(Error::Malformed {
-        problem: "no list in the answer",
-    })?;
-    let objects = list.into_iter().map(|it| match it {
-        Value::Object(values) => Ok(values),
-        _ => Err(Error::Malformed {
-            problem: "an entry that is no object",
-        }),
-    });
-    objects.collect()
+    let mut values = body.into_iter().map(|(_, value)| value);
+    let Some(Value::Array(list)) = values.find(Value::is_array) else {
+        return Err(Error::Malformed {
+            problem: "no list in the answer",
+        });
+    };
+    let object = |entry| match entry {
+        Value::Object(values) => Some(values),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            None
+        }
+    };
+    let objects: Option<_> = list.into_iter().map(object).collect();
+    objects.ok_or(Error::Malformed {
+        problem: "an entry that is no object",
+    })
 }

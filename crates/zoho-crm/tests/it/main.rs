@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing helper should fail the test")]
 
+mod channels;
 mod client;
 mod limits;
+mod oauth;
+mod org;
 mod records;
 mod simulator;
 mod support;
+mod webhooks;

@@ -1,5 +1,6 @@
 //! A stand-in for Zoho that answers what a test tells it to, and a client that talks to it.
 
+pub(crate) mod literal;
 pub(crate) mod sim;
 
 use std::{

@@ -1,9 +1,5 @@
 //! Consent, exchange, revocation and shared tokens: against the contract's literal answers and against the simulator.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper should fail the test")]
-
-mod support;
-
 use std::{
     path::Path,
     sync::{Arc, Mutex},
@@ -22,7 +18,7 @@ use zoho_crm::{
 };
 use zoho_sim::Sim;
 
-use support::{LEAD, QUERY, REFRESH, SECRET, Zoho, granted, json};
+use crate::support::{self, LEAD, QUERY, REFRESH, SECRET, Zoho, granted, json};
 
 const CALLBACK: &str = "http://localhost:8765/callback";
 const DENIED: &str = r#"{"error_description":"You have made too many requests continuously. Please try again after some time.","error":"Access Denied"}"#;
