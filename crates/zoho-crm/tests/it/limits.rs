@@ -100,11 +100,12 @@ async fn the_credit_reserve_is_left_to_others() {
     let client = client(&sim, limits);
     let results = join_all((0..150).map(|_| light(&client))).await;
     let done = results.iter().filter(|it| it.is_ok()).count();
-    assert_eq!(done, 80);
+    // What is in flight counts as not yet in Zoho's number, so a few may be refused that would have fitted.
+    assert!((70..=80).contains(&done), "{done}");
     let spent = |it: &Error| matches!(it, Error::CreditsSpent { .. });
     assert!(results.iter().filter_map(|it| it.as_ref().err()).all(spent));
     let seen = sim.counters();
-    assert_eq!(seen.credits_used, 80);
+    assert_eq!(usize::try_from(seen.credits_used).unwrap(), done);
     assert_eq!(seen.refused_for_credits, 0);
 }
 
