@@ -27,6 +27,8 @@ pub(super) struct Parts {
     pub store: Store,
     pub clock: Clock,
     pub gate: Gate,
+    /// What the planner goes by; replaced by each start.
+    pub rules: Arc<ArcSwap<Rules>>,
     pub store_keys: Vec<SecretString>,
     pub metrics: Metrics,
 }
@@ -53,7 +55,8 @@ impl Core {
     pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let enricher = Arc::new(enricher(config, &parts)?);
         let dispatchers = dispatchers(config, &parts)?;
-        let rules = Arc::new(ArcSwap::from_pointee(Rules {
+        let rules = Arc::clone(&parts.rules);
+        rules.store(Arc::new(Rules {
             routes: config.routes.clone(),
             fetch: config
                 .sources
