@@ -237,6 +237,7 @@ impl Call {
 
     /// Whether doing it twice is the same as doing it once, so that it may be sent again although nobody knows
     /// whether the first was carried out. Reads may always. To enable a channel again renews it.
+    #[expect(clippy::too_many_lines, reason = "one line an operation")]
     pub const fn is_repeatable(self) -> bool {
         match self {
             Self::Insert

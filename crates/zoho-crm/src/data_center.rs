@@ -134,7 +134,7 @@ pub struct DataCenter {
     api_url: Url,
     accounts_url: Url,
     /// Where uploads go, if not where the data centre's do.
-    upload_url: Option<Url>,
+    uploads: Option<Url>,
 }
 
 impl DataCenter {
@@ -162,7 +162,7 @@ impl DataCenter {
         Ok(Self {
             api_url,
             accounts_url,
-            upload_url: None,
+            uploads: None,
         })
     }
 
@@ -173,7 +173,7 @@ impl DataCenter {
     pub fn with_upload_url(self, upload_url: Url) -> Result<Self, SetupError> {
         check(&upload_url)?;
         Ok(Self {
-            upload_url: Some(upload_url),
+            uploads: Some(upload_url),
             ..self
         })
     }
@@ -209,7 +209,7 @@ impl DataCenter {
     /// Where uploads go for a token that is good on `api`: as configured, or where the data centre's go; on a host
     /// that is not Zoho's, to the API itself.
     pub(crate) fn upload_base(&self, api: &Url) -> Result<Url, Error> {
-        if let Some(url) = &self.upload_url {
+        if let Some(url) = &self.uploads {
             return Ok(url.clone());
         }
         let Some(region) = api.host_str().and_then(Region::of_api_host) else {

@@ -28,9 +28,9 @@ pub struct ItemError {
     /// The field that Zoho names as the cause.
     pub api_name: Option<Code>,
     /// Where in the request that is: `$.data[0].Email`.
-    pub json_path: Option<String>,
+    pub json_path: Option<Box<str>>,
     /// `DUPLICATE_DATA`: the record that is there already.
-    pub duplicate_id: Option<String>,
+    pub duplicate_id: Option<Box<str>>,
     /// Whether it may be done nevertheless, as [`Error::may_be_done`].
     pub may_be_done: bool,
 }
@@ -102,6 +102,56 @@ impl Client {
     }
 }
 
+/// The results of several calls, as if they were one. After a call that failed nothing is sent.
+#[derive(Debug)]
+pub(crate) struct Batches<T> {
+    done: Batch<T>,
+    failed: Option<Error>,
+}
+
+impl<T> Default for Batches<T> {
+    fn default() -> Self {
+        Self {
+            done: vec![],
+            failed: None,
+        }
+    }
+}
+
+impl<T> Batches<T> {
+    /// Whether no more is sent; then these many items have that for their result.
+    pub(crate) fn has_stopped(&mut self, items: usize) -> bool {
+        let Some(error) = &self.failed else {
+            return false;
+        };
+        let not_sent = ItemError::not_sent(error);
+        self.done.extend((0..items).map(|_| Err(not_sent.clone())));
+        true
+    }
+
+    /// Takes what one call of so many items gave; the first call's failure is that of all.
+    pub(crate) fn add(
+        &mut self,
+        items: usize,
+        result: Result<Batch<T>, Error>,
+    ) -> Result<(), Error> {
+        match result {
+            Ok(batch) => self.done.extend(batch),
+            Err(error) if self.done.is_empty() => return Err(error),
+            Err(error) => {
+                let failed = ItemError::of_call(&error);
+                self.done.extend((0..items).map(|_| Err(failed.clone())));
+                self.failed = Some(error);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Batch<T> {
+        self.done
+    }
+}
+
 /// The entries under `key`, each a success or not, whatever the HTTP status says.
 pub(crate) fn batch(
     answer: &Answer,
@@ -120,9 +170,9 @@ pub(crate) fn batch(
         Some(Value::Array(entries)) => entries,
         Some(entry @ Value::Object(_)) => return one_for_all(entry, answer.status, sent),
         // Without its envelope: one entry, or an error of the whole.
-        _ if is_failure(&body) => return Err(refused(answer)),
-        _ if is_success(&body) => vec![body],
-        _ => return wrong("no results under the expected key"),
+        Some(_) | None if is_failure(&body) => return Err(refused(answer)),
+        Some(_) | None if is_success(&body) => vec![body],
+        Some(_) | None => return wrong("no results under the expected key"),
     };
     if sent.is_some_and(|it| it != entries.len()) {
         return wrong("not as many results as items");
@@ -184,14 +234,14 @@ fn refused(answer: &Answer) -> Error {
     from_answer(status, &answer.body, None, std::time::Duration::ZERO)
 }
 
-fn json_path(entry: &Value) -> Option<String> {
+fn json_path(entry: &Value) -> Option<Box<str>> {
     let path = entry.get("details")?.get("json_path")?.as_str()?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '$' | '.' | '[' | ']' | '_');
-    (path.len() <= PATH_CHARS_MAX && path.chars().all(fits)).then(|| path.to_owned())
+    (path.len() <= PATH_CHARS_MAX && path.chars().all(fits)).then(|| path.into())
 }
 
 /// In v8 under `duplicate_record`; before, `id` itself.
-fn duplicate_id(entry: &Value, code: &Code) -> Option<String> {
+fn duplicate_id(entry: &Value, code: &Code) -> Option<Box<str>> {
     if code.as_str() != "DUPLICATE_DATA" {
         return None;
     }
@@ -201,7 +251,7 @@ fn duplicate_id(entry: &Value, code: &Code) -> Option<String> {
         .and_then(|it| it.get("id"))
         .or_else(|| details.get("id"))?;
     let id = id.as_str().filter(|it| is_record_id(it))?;
-    Some(id.to_owned())
+    Some(id.into())
 }
 
 #[cfg(test)]
@@ -281,6 +331,24 @@ mod tests {
             let error = batch[0].as_ref().unwrap_err();
             assert_eq!(error.duplicate_id.as_deref(), Some("4150868000000376008"));
         }
+    }
+
+    #[test]
+    fn a_later_calls_failure_is_that_of_its_items_and_the_rest_is_not_sent() {
+        let mut all = Batches::default();
+        all.add(1, Ok(vec![Ok("a")])).unwrap();
+        assert!(!all.has_stopped(2));
+        let error = Error::Unreachable {
+            problem: "timeout",
+            source: None,
+        };
+        all.add(2, Err(error.clone())).unwrap();
+        assert!(all.has_stopped(1));
+        let done = all.finish();
+        let may_be_done = |it: &Result<&str, ItemError>| it.as_ref().err().map(|it| it.may_be_done);
+        let expected = [None, Some(true), Some(true), Some(false)];
+        assert_eq!(done.iter().map(may_be_done).collect::<Vec<_>>(), expected);
+        assert!(Batches::<()>::default().add(2, Err(error)).is_err());
     }
 
     #[test]

@@ -37,7 +37,9 @@ pub use self::{
     page::{Listing, Page},
     raw::{RawRequest, RawResponse},
     records::{
-        Converted, FIELDS_MAX, IDS_MAX, Listed, One, RecordQuery, Values, is_api_name, is_record_id,
+        Action, Approved, Condition, Converted, Deleted, DeletedKind, DeletedQuery, FIELDS_MAX,
+        IDS_MAX, IfModified, ListQuery, Listed, One, OneQuery, PageAt, RecordQuery, Sort, SortBy,
+        Trigger, UserRef, Values, WRITTEN_MAX, WriteOptions, Written, is_api_name, is_record_id,
     },
     token::{BoxFuture, MemoryTokenStore, StoredToken, TokenStore, TokenStoreError},
 };

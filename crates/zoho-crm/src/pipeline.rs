@@ -92,30 +92,34 @@ impl Client {
             token,
             permit,
             started: inner.clock.monotonic(),
+            remaining: None,
         })
     }
 
-    async fn exchange(&self, trip: Trip, request: &ApiRequest<'_>) -> Result<Answer, Error> {
+    async fn exchange(&self, mut trip: Trip, request: &ApiRequest<'_>) -> Result<Answer, Error> {
         let inner = &*self.inner;
         let url = request.url(&trip.token.api_url, &inner.data_center)?;
         let exchanged = inner.transport.exchange(request, url, &trip.token).await;
-        let remaining = exchanged.as_ref().ok().map(|it| remaining(&it.headers));
+        if let Ok(raw) = &exchanged {
+            trip.learn(self, &raw.headers);
+        }
         let result = exchanged.and_then(|raw| self.judge(raw, request));
-        self.come_back(&trip, remaining, result.as_ref().err());
-        drop(trip);
+        drop(self.come_back(trip, result.as_ref().err()));
         result
     }
 
     async fn open(
         &self,
-        trip: Trip,
+        mut trip: Trip,
         request: &ApiRequest<'_>,
         bytes_max: u64,
     ) -> Result<Download, Error> {
         let inner = &*self.inner;
         let url = request.url(&trip.token.api_url, &inner.data_center)?;
         let opened = inner.transport.open(request, url, &trip.token).await;
-        let headers = opened.as_ref().ok().map(|it| remaining(it.headers()));
+        if let Ok(response) = &opened {
+            trip.learn(self, response.headers());
+        }
         let response = match opened {
             Ok(response) if response.status().is_success() => {
                 inner.throttle.passed();
@@ -127,18 +131,13 @@ impl Client {
             },
             Err(error) => Err(error),
         };
-        self.come_back(&trip, headers, response.as_ref().err());
-        Download::new(response?, trip.permit, inner.transport.timeout, bytes_max)
+        let permit = self.come_back(trip, response.as_ref().err());
+        Download::new(response?, permit, inner.transport.timeout, bytes_max)
     }
 
-    /// What a call taught: about the token, the credits, and for whoever looks on. `remaining` is given where there
-    /// was an answer.
-    fn come_back(&self, trip: &Trip, remaining: Option<Option<u64>>, error: Option<&Error>) {
+    /// What a call taught: about the token, and for whoever looks on.
+    fn come_back(&self, trip: Trip, error: Option<&Error>) -> Permit {
         let inner = &*self.inner;
-        let now = inner.clock.monotonic();
-        if let Some(remaining) = remaining {
-            inner.credits.learn(remaining, now);
-        }
         match error {
             Some(Error::Unauthorized { code, .. }) => inner.auth.reject(&trip.token, code.clone()),
             Some(Error::Unreachable { .. }) => {}
@@ -147,10 +146,11 @@ impl Client {
         inner.observe.event(&Event::Call {
             call: trip.call,
             outcome: error.map_or(Outcome::Ok, |it| Outcome::Failed(it.class())),
-            elapsed: now.saturating_sub(trip.started),
+            elapsed: inner.clock.monotonic().saturating_sub(trip.started),
             credits: trip.cost.credits,
-            credits_remaining: remaining.flatten(),
+            credits_remaining: trip.remaining,
         });
+        trip.permit
     }
 
     fn judge(&self, raw: RawAnswer, request: &ApiRequest<'_>) -> Result<Answer, Error> {
@@ -189,6 +189,16 @@ struct Trip {
     token: Arc<AccessToken>,
     permit: Permit,
     started: Duration,
+    /// How many credits the answer says are left.
+    remaining: Option<u64>,
+}
+
+impl Trip {
+    fn learn(&mut self, client: &Client, headers: &HeaderMap) {
+        let inner = &*client.inner;
+        self.remaining = remaining(headers);
+        inner.credits.learn(self.remaining, inner.clock.monotonic());
+    }
 }
 
 /// What may still be tried for one call.
@@ -233,10 +243,9 @@ impl Tries {
 /// Whether an answer is the caller's to read: a success, or a refusal that the request takes for an answer.
 fn is_answer(raw: &RawAnswer, request: &ApiRequest<'_>) -> bool {
     match (raw.status, request.accept) {
-        (200..=299, _) => true,
-        (304, _) => request.is_conditional(),
         (401 | 408 | 425 | 429, _) => false,
-        (400..=499, Accept::Refusals) => true,
+        (304, _) => request.is_conditional(),
+        (200..=299, _) | (400..=499, Accept::Refusals) => true,
         (400..=499, Accept::Items(key)) => {
             serde_json::from_slice::<Value>(&raw.body).is_ok_and(|it| {
                 it.get(key)

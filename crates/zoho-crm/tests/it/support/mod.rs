@@ -1,5 +1,7 @@
 //! A stand-in for Zoho that answers what a test tells it to, and a client that talks to it.
 
+pub(crate) mod sim;
+
 use std::{
     sync::{
         Arc, Mutex,

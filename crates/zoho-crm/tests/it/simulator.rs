@@ -1,56 +1,11 @@
 //! The client against the simulator, whose counters say what really happened.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper should fail the test")]
-
-use std::{sync::Arc, time::Duration};
-
-use clock::Clock;
 use futures_util::future::join_all;
 use serde_json::json;
-use zoho_crm::{
-    Client, Converted, Credentials, DataCenter, Error, Limits, MemoryTokenStore, RecordQuery,
-    Settings,
-};
-use zoho_sim::{Edition, Fault, Kind, On, Sim, What};
+use zoho_crm::{Converted, Credentials, Error, RecordQuery, Settings};
+use zoho_sim::{Fault, Kind, On, What};
 
-async fn simulator() -> Sim {
-    // Only the first test of the process installs it.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let settings = zoho_sim::Settings {
-        edition: Edition::Standard,
-        ..zoho_sim::Settings::on_loopback()
-    };
-    Sim::start(settings).await.unwrap()
-}
-
-fn settings(sim: &Sim) -> Settings {
-    let url: url::Url = sim.base_url().parse().unwrap();
-    Settings {
-        data_center: DataCenter::custom(url.clone(), url).unwrap(),
-        credentials: Credentials {
-            client_id: Sim::CLIENT_ID.into(),
-            client_secrets: vec![Sim::CLIENT_SECRET.into()],
-            refresh_tokens: vec![Sim::REFRESH_TOKEN.into()],
-        },
-        limits: Limits {
-            credits_daily: None,
-            credits_reserve_percent: 0,
-            concurrency: 10,
-            ..Limits::default()
-        },
-        timeout: Duration::from_secs(30),
-        observer: None,
-    }
-}
-
-fn client(sim: &Sim) -> Client {
-    client_with(settings(sim))
-}
-
-fn client_with(settings: Settings) -> Client {
-    let store = Arc::new(MemoryTokenStore::default());
-    Client::new(settings, store, Clock::real()).unwrap()
-}
+use crate::support::sim::{client, client_with, settings, simulator};
 
 fn leads<'a>(ids: &'a [&'a str]) -> RecordQuery<'a> {
     RecordQuery {

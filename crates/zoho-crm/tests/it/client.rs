@@ -1,9 +1,5 @@
 //! The client against a stand-in that speaks the contract's literal JSON.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper should fail the test")]
-
-mod support;
-
 use std::{
     sync::{
         Arc, Mutex,
@@ -20,7 +16,9 @@ use zoho_crm::{
     StoredToken, TokenStore, TokenStoreError,
 };
 
-use support::{FIELDS, LEAD, QUERY, REFRESH, SECRET, Zoho, error, granted, json, while_time_runs};
+use crate::support::{
+    self, FIELDS, LEAD, QUERY, REFRESH, SECRET, Zoho, error, granted, json, while_time_runs,
+};
 
 fn bearer(request: &wiremock::Request) -> &str {
     let header = request.headers.get("authorization").unwrap();

@@ -1,0 +1,9 @@
+//! The client from outside: against literal answers, and against the simulator.
+
+#![expect(clippy::unwrap_used, reason = "a failing helper should fail the test")]
+
+mod client;
+mod limits;
+mod records;
+mod simulator;
+mod support;
