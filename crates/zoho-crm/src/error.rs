@@ -307,10 +307,7 @@ fn envelope(body: &Value) -> &Value {
         return body;
     }
     let members = body.as_object().into_iter().flat_map(|it| it.values());
-    let mut entries = members.filter_map(|it| match it {
-        Value::Array(entries) => entries.first(),
-        other => Some(other),
-    });
+    let mut entries = members.filter_map(|it| it.as_array().map_or(Some(it), |it| it.first()));
     entries.find(|it| has_code(it)).unwrap_or(body)
 }
 

@@ -111,7 +111,7 @@ async fn the_credit_reserve_is_left_to_others() {
 #[tokio::test]
 async fn credits_that_others_used_are_heeded_too() {
     let sim = org(zoho_sim::Edition::Standard, 100).await;
-    let others = client(&sim, Limits::for_edition(Edition::Free));
+    let others = client(&sim, Limits::default());
     for _ in 0..70 {
         light(&others).await.unwrap();
     }

@@ -21,7 +21,7 @@ const OTHER: &str = "4150868000000376011";
 async fn zoho(answers: Vec<ResponseTemplate>) -> Zoho {
     Zoho::start(
         |n, _| granted(n),
-        move |n, _| answers[(n - 1).min(answers.len() - 1)].clone(),
+        move |n, _| answers.get(n - 1).or(answers.last()).unwrap().clone(),
     )
     .await
 }
@@ -212,14 +212,14 @@ async fn any_number_of_ids_is_asked_for_a_hundred_at_a_time() {
     let commas: Vec<_> = asked.iter().map(|it| it.1.matches("%2C").count()).collect();
     assert_eq!(commas, [99, 99, 49]);
     let full: Vec<_> = client
-        .full_data_by_ids("Leads", &ids[..101])
+        .full_data_by_ids("Leads", &ids[..101], &["Notes_Text"])
         .try_collect()
         .await
         .unwrap();
     assert_eq!(full.len(), 2);
     assert_eq!(
         calls(&zoho).await[4].1,
-        "/crm/v8/Leads/actions/fetch_full_data?ids=100"
+        "/crm/v8/Leads/actions/fetch_full_data?ids=100&fields=Notes_Text"
     );
 }
 
@@ -280,8 +280,8 @@ async fn a_batch_refused_with_a_status_of_its_own_is_read_too() {
         let zoho = zoho(vec![answer(status, &body)]).await;
         let (client, _hand) = zoho.client();
         let sent = [values(&json!({"Last_Name": "Doe"}))];
-        let batch = client.insert("Leads", &sent, &WriteOptions::default());
-        let batch = batch.await.unwrap();
+        let options = WriteOptions::default();
+        let batch = client.insert("Leads", &sent, &options).await.unwrap();
         assert_eq!(batch[0].as_ref().unwrap_err().error.class(), "invalid");
         assert_eq!(zoho.calls(), 1);
     }
@@ -525,14 +525,24 @@ async fn full_data_and_counts_have_their_own_addresses() {
     ])
     .await;
     let (client, _hand) = zoho.client();
-    let full = client.full_data("Leads", ID).await.unwrap().unwrap();
+    let full = client.full_data("Leads", ID, &[]).await.unwrap().unwrap();
     assert_eq!(full["Description"], "long");
-    assert_eq!(client.full_data("Leads", OTHER).await.unwrap(), None);
+    assert_eq!(
+        client
+            .full_data("Leads", OTHER, &["Description"])
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(client.count("Leads").await.unwrap(), 42);
     let asked = calls(&zoho).await;
     assert_eq!(
         asked[0].1,
         format!("/crm/v8/Leads/{ID}/actions/fetch_full_data")
+    );
+    assert_eq!(
+        asked[1].1,
+        format!("/crm/v8/Leads/{OTHER}/actions/fetch_full_data?fields=Description")
     );
     assert_eq!(asked[2].1, "/crm/v8/Leads/actions/count");
 }

@@ -111,7 +111,7 @@ async fn any_number_of_ids_is_read() {
 async fn records_are_inserted_updated_and_deleted_each_with_its_own_result() {
     let (sim, client) = org().await;
     let mut records: Vec<_> = (0..230)
-        .map(|n| values(&json!({"Last_Name": format!("Lead {n}")})))
+        .map(|n| values(&json!({"Last_Name": format!("Lead {n}"), "Company": "Example"})))
         .collect();
     records[120].remove("Last_Name");
     let batch = client.insert("Leads", &records, &PLAIN).await.unwrap();
@@ -152,8 +152,10 @@ async fn records_are_inserted_updated_and_deleted_each_with_its_own_result() {
 #[tokio::test]
 async fn an_upsert_finds_who_is_there_and_a_duplicate_names_them() {
     let (_sim, client) = org().await;
-    let doe = values(&json!({"Last_Name": "Doe", "Email": "doe@example.com"}));
-    let roe = values(&json!({"Last_Name": "Roe", "Email": "roe@example.com"}));
+    let doe =
+        values(&json!({"Last_Name": "Doe", "Company": "Example", "Email": "doe@example.com"}));
+    let roe =
+        values(&json!({"Last_Name": "Roe", "Company": "Example", "Email": "roe@example.com"}));
     let options = WriteOptions {
         duplicate_check_fields: &["Email"],
         ..PLAIN
@@ -241,12 +243,16 @@ async fn full_data_is_read_alone_and_together() {
     let long = "x".repeat(2_000);
     let rows = (0..3).map(|_| json!({"Last_Name": "Doe", "Description": long}));
     let ids = sim.insert_many("Leads", rows.collect()).unwrap();
-    let one = client.full_data("Leads", &ids[0]).await.unwrap().unwrap();
+    let one = client
+        .full_data("Leads", &ids[0], &[])
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(one["Description"], *long);
     let all: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let listing = client.full_data_by_ids("Leads", &all);
+    let listing = client.full_data_by_ids("Leads", &all, &["Description"]);
     let all: Vec<_> = listing.try_collect().await.unwrap();
     assert_eq!(all.len(), 3);
     assert!(all.iter().all(|it| it["Description"] == *long));
-    assert_eq!(client.full_data("Leads", "999").await.unwrap(), None);
+    assert_eq!(client.full_data("Leads", "999", &[]).await.unwrap(), None);
 }
