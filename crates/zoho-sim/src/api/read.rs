@@ -101,12 +101,19 @@ fn read_full(
     (module, id): (&str, Option<&str>),
     trouble: &CallTrouble,
 ) -> Result<Vec<Value>, No> {
-    let fields = params::fields(call)?;
     let reading = world.reading(trouble);
     if let Some(id) = id {
+        // Optional for one record: without it all its long texts are given.
+        let fields = call.parameter("fields").map(|_| params::fields(call));
+        let fields = fields.transpose()?;
         let (table, record) = find(world, module, id, trouble)?;
-        return Ok(vec![record.alone(&table.module, Some(&fields), reading)]);
+        return Ok(vec![record.alone(
+            &table.module,
+            fields.as_deref(),
+            reading,
+        )]);
     }
+    let fields = params::fields(call)?;
     let table = world.tables.get(module);
     let table = table.ok_or_else(Refusal::invalid_module)?;
     let ids = params::ids(call)?;
