@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     deliver::{self, Destination, Kind},
     enrich::{self, Connection, Enricher},
-    pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target},
+    pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target, Writing},
     route,
     store::Store,
 };
@@ -52,7 +52,8 @@ impl Core {
     /// When a connection or destination cannot be set up. Nothing runs then.
     pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let enricher = Arc::new(enricher(config, &parts)?);
-        let dispatchers = dispatchers(config, &parts)?;
+        let writing = Writing::default();
+        let dispatchers = dispatchers(config, &parts, &enricher, &writing)?;
         let rules = Arc::new(ArcSwap::from_pointee(Rules {
             routes: config.routes.clone(),
             fetch: config
@@ -68,6 +69,7 @@ impl Core {
             store: parts.store.clone(),
             rules: Arc::clone(&rules),
             enricher: Arc::clone(&enricher),
+            writing,
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
             route_metrics: parts.metrics.route.clone(),
@@ -89,8 +91,8 @@ impl Core {
     /// # Errors
     /// As [`Self::start`].
     pub(super) fn check(config: &Config, parts: &Parts) -> anyhow::Result<()> {
-        enricher(config, parts)?;
-        dispatchers(config, parts)?;
+        let enricher = enricher(config, parts)?;
+        dispatchers(config, parts, &enricher, &Writing::default())?;
         Ok(())
     }
 
@@ -150,19 +152,27 @@ fn tokens(connection: &Connection, parts: &Parts) -> Arc<dyn zoho_crm::TokenStor
 }
 
 /// One for each destination that we push to; pull consumers come by themselves.
-fn dispatchers(config: &Config, parts: &Parts) -> anyhow::Result<Vec<Dispatcher>> {
+fn dispatchers(
+    config: &Config,
+    parts: &Parts,
+    enricher: &Enricher,
+    writing: &Writing,
+) -> anyhow::Result<Vec<Dispatcher>> {
+    let clients = enricher.clients();
     let mut dispatchers = vec![];
     for (name, settings) in &config.destinations {
         if matches!(settings.kind, Kind::Pull(_)) {
             continue;
         }
-        let destination = Destination::new(name, settings, &parts.clock, &parts.metrics.deliver)?;
+        let metrics = &parts.metrics.deliver;
+        let destination = Destination::new(name, settings, &parts.clock, metrics, &clients)?;
         dispatchers.push(Dispatcher::new(Target {
             name: name.clone(),
             destination,
             retry: settings.retry.clone(),
             rate: settings.rate,
             store: parts.store.clone(),
+            writing: writing.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
         }));

@@ -263,7 +263,10 @@ fn pull_settings(config: &Config) -> Vec<(DestinationName, deliver::PullSettings
         .iter()
         .filter_map(|(name, settings)| match &settings.kind {
             deliver::Kind::Pull(pull) => Some((name.clone(), pull.clone())),
-            deliver::Kind::Amqp(_) | deliver::Kind::Webhook(_) | deliver::Kind::Stdout => None,
+            deliver::Kind::Amqp(_)
+            | deliver::Kind::Webhook(_)
+            | deliver::Kind::Stdout
+            | deliver::Kind::Zoho(_) => None,
         })
         .collect()
 }

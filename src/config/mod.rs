@@ -16,6 +16,7 @@ mod typed;
 mod value;
 mod webhook;
 mod yaml;
+mod zoho;
 
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path, time::Duration};
 
@@ -199,10 +200,11 @@ fn sections(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         keep_events: service.keep_events,
     };
     let sources = sources::read(reader, section("sources"), &context);
-    let destinations = destinations::read(reader, section("destinations"));
+    let destinations = destinations::read(reader, section("destinations"), &connection_names);
     let context = routes::Context {
         sources: &names(section("sources")),
         destinations: &destinations::kinds(section("destinations")),
+        settings: &destinations,
     };
     let routes = routes::read(reader, section("routes"), &context);
     cross::deletes_are_proven(reader, section("sources"), &sources, &routes);

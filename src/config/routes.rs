@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Number, Value as Json};
 
 use crate::{
+    deliver::{self, Kind},
     event::{
         DestinationName, FailurePolicy, ModuleName, Operation, RouteName, SendName, SourceName,
     },
-    route::{BodyTemplate, EnrichWish, MissingPolicy, Pattern, Route, Send},
+    route::{BodyTemplate, EnrichWish, MissingPolicy, Pattern, Route, Send, Write},
     template::Place,
 };
 
@@ -18,6 +19,7 @@ use super::{
     reader::{Fields, Reader, nearest, one_or_many},
     sources::BUILT_IN,
     yaml::{Node, Scalar, Style, Value},
+    zoho,
 };
 
 /// Most sends of one route.
@@ -26,6 +28,9 @@ const SENDS_MAX: usize = 100;
 /// Most fields that one route lists.
 const FIELDS_MAX: usize = 500;
 
+/// Most users whose changes one route does not take.
+const USERS_MAX: usize = 100;
+
 /// Deepest nesting of a send's `body`.
 const BODY_DEPTH_MAX: usize = 32;
 
@@ -33,6 +38,8 @@ const BODY_DEPTH_MAX: usize = 32;
 pub(super) struct Context<'a> {
     pub(super) sources: &'a [&'a str],
     pub(super) destinations: &'a BTreeMap<&'a str, Option<KindWord>>,
+    /// Those that could be read.
+    pub(super) settings: &'a BTreeMap<DestinationName, deliver::Settings>,
 }
 
 /// In the file's order.
@@ -45,7 +52,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) 
 }
 
 fn one(reader: &mut Reader<'_>, name: &str, node: &Node, context: &Context<'_>) -> Option<Route> {
-    let known = ["from", "on", "when", "enrich", "send"];
+    let known = ["from", "on", "when", "ignore_changes_by", "enrich", "send"];
     let fields = reader.fields(node, &known, &[]);
     let from = fields
         .get("from")
@@ -60,6 +67,9 @@ fn one(reader: &mut Reader<'_>, name: &str, node: &Node, context: &Context<'_>) 
     let when = fields
         .get("when")
         .and_then(|it| reader.condition(it, Place::Route));
+    let ignore_changes_by = fields
+        .get("ignore_changes_by")
+        .map_or(Some(vec![]), |it| ignored_users(reader, it));
     let enrich = fields
         .get("enrich")
         .map_or_else(|| Some(Enrich::default()), |it| enrich(reader, it));
@@ -72,6 +82,7 @@ fn one(reader: &mut Reader<'_>, name: &str, node: &Node, context: &Context<'_>) 
         from: from?,
         on: on?,
         when,
+        ignore_changes_by: ignore_changes_by?,
         enrich: enrich.wish,
         full: enrich.full,
         on_missing: enrich.on_missing,
@@ -148,6 +159,24 @@ fn unusual_operation(reader: &mut Reader<'_>, node: &Node, word: &str) {
         let message = "this operation is not one that Zoho documents";
         reader.warning(node, message, format!("did you mean `{near}`?"));
     }
+}
+
+fn ignored_users(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<String>> {
+    let items = one_or_many(node);
+    reader.at_most(node, items.len(), USERS_MAX);
+    if items.is_empty() {
+        reader.error(node, "no user is listed");
+    }
+    let what = "the id of a Zoho user, such as 554023000000235011";
+    let is_id = |text: &str| {
+        let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+        fits.then(|| text.to_owned())
+    };
+    let users: Vec<Option<String>> = items
+        .iter()
+        .map(|it| reader.parsed(it, what, is_id))
+        .collect();
+    users.into_iter().collect()
 }
 
 #[derive(Default)]
@@ -249,7 +278,7 @@ fn sends(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) -> Option<
 }
 
 fn send(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) -> Option<Send> {
-    let known = ["to", "name", "key", "body", "on_failure"];
+    let known = ["to", "name", "key", "id", "body", "on_failure"];
     let fields = reader.fields(node, &known, &[]);
     let names: Vec<_> = context.destinations.keys().copied().collect();
     let to = reader
@@ -261,6 +290,7 @@ fn send(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) -> Option<S
     };
     let kind = to.and_then(|it| *context.destinations.get(it)?);
     let key = fields.get("key").and_then(|it| key(reader, it, kind));
+    let write = to.and_then(|it| write(reader, &fields, it, context));
     let body = fields.get("body").and_then(|it| body(reader, it, 0));
     let on_failure = on_failure(reader, &fields);
     Some(Send {
@@ -268,8 +298,30 @@ fn send(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) -> Option<S
         to: DestinationName::new(to?),
         key,
         body,
+        write,
         on_failure: on_failure?,
     })
+}
+
+/// What is asked of Zoho, if that is where it goes.
+fn write(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    to: &str,
+    context: &Context<'_>,
+) -> Option<Write> {
+    let settings = context.settings.get(&DestinationName::new(to));
+    if let Some(Kind::Zoho(settings)) = settings.map(|it| &it.kind) {
+        return zoho::send(reader, fields, settings);
+    }
+    let kind = context.destinations.get(to).copied().flatten();
+    if let Some(node) = fields.get("id")
+        && kind.is_some_and(|it| it != KindWord::Zoho)
+    {
+        let message = "`id` is a record's, which only `kind: zoho` destinations write";
+        reader.error_hint(node, message, "take it away");
+    }
+    None
 }
 
 fn on_failure(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<FailurePolicy> {

@@ -12,6 +12,7 @@ mod support;
 mod config;
 mod deliver_amqp;
 mod deliver_webhook;
+mod deliver_zoho;
 mod enrich;
 mod hostile;
 mod pull;

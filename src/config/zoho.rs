@@ -1,0 +1,285 @@
+//! `kind: zoho`: what a destination does at Zoho, and what a send to it must say.
+
+use crate::{
+    deliver::ZohoSettings,
+    event::{Action, ConnectionName, ModuleName},
+    route::Write,
+    template::Place,
+};
+
+use super::{
+    reader::{Fields, Reader, one_or_many},
+    yaml::{Node, Value},
+};
+
+/// Fields by which an existing record is found, at most.
+const UNIQUE_FIELDS_MAX: usize = 10;
+
+/// Tags of one send, at most. Zoho: "Add tags", v8: a record has 10 at most.
+const TAGS_MAX: usize = 10;
+
+/// The module whose records are converted.
+const LEADS: &str = "Leads";
+
+/// Automations of Zoho. Zoho: "Insert records", v8: `trigger`.
+const TRIGGERS: [(&str, &str); 3] = [
+    ("workflow", "workflow"),
+    ("approval", "approval"),
+    ("blueprint", "blueprint"),
+];
+
+/// The entry of `destinations`.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    connections: &[&str],
+) -> Option<ZohoSettings> {
+    let hint = "the entry of `connections` whose org is written";
+    let connection = reader
+        .required(fields, "connection", hint)
+        .and_then(|it| reader.reference(it, "connection", connections));
+    let module = reader
+        .required(fields, "module", "the module's API name, e.g. Contacts")
+        .and_then(|it| {
+            Some((
+                it,
+                api_name(reader, it, "a module's API name, such as Leads")?,
+            ))
+        });
+    let hint = "update, upsert, create, add_tags, remove_tags, note, mail or convert";
+    let action = reader
+        .required(fields, "action", hint)
+        .and_then(|it| reader.word(it, &Action::ALL));
+    let action = action?;
+    let unique_fields = unique_fields(reader, fields, action);
+    accepts_duplicates(reader, fields, action);
+    let trigger = trigger(reader, fields, action);
+    let (node, module) = module?;
+    if action == Action::Convert && module != LEADS {
+        reader.error(node, "only `Leads` can be converted");
+    }
+    Some(ZohoSettings {
+        connection: ConnectionName::new(connection?),
+        module: ModuleName::new(module),
+        action,
+        unique_fields: unique_fields?,
+        trigger: trigger?,
+    })
+}
+
+/// What is created twice is there twice, unless a repeat finds it.
+fn unique_fields(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    action: Action,
+) -> Option<Vec<String>> {
+    const KEY: &str = "unique_field";
+    if !action.is_by_unique_field() {
+        if let Some(node) = fields.get(KEY) {
+            let message = format!("`{KEY}` is for `upsert` and `create`");
+            reader.error_hint(node, message, "the send's `id` says which record it is");
+        }
+        return Some(vec![]);
+    }
+    let Some(node) = fields.get(KEY) else {
+        let (message, hint) = if action == Action::Create {
+            (
+                "`create` needs a `unique_field`: without one a repeat would make the record twice",
+                "make a text field in Zoho that allows no duplicates; zohook puts the delivery's id into it",
+            )
+        } else {
+            (
+                "`unique_field` is missing",
+                "the field, or fields, by which an existing record is found, e.g. Email",
+            )
+        };
+        reader.error_hint(fields.node, message, hint);
+        return None;
+    };
+    let items = one_or_many(node);
+    reader.at_most(node, items.len(), UNIQUE_FIELDS_MAX);
+    if items.is_empty() {
+        reader.error_hint(node, "no field is listed", "e.g. [Email]");
+    }
+    if action == Action::Create && items.len() > 1 {
+        reader.error(
+            node,
+            "`create` takes one field, which holds the delivery's id",
+        );
+    }
+    let what = "a field's API name, such as Email";
+    let names: Vec<Option<String>> = items.iter().map(|it| api_name(reader, it, what)).collect();
+    names.into_iter().collect()
+}
+
+fn accepts_duplicates(reader: &mut Reader<'_>, fields: &Fields<'_>, action: Action) {
+    const KEY: &str = "accept_duplicates";
+    let given = fields.get(KEY);
+    let accepted = given.and_then(|it| reader.boolean(it));
+    match (action.is_repeatable(), given) {
+        (true, Some(node)) => {
+            let message =
+                format!("`{KEY}` has no effect: `{action}` is as good done twice as once");
+            reader.warning(node, message, "take it away");
+        }
+        (true, None) => {}
+        (false, _) if accepted == Some(true) => {}
+        (false, given) => reader.error_hint(
+            given.unwrap_or(fields.node),
+            format!("`{action}` cannot be repeated safely: Zoho may do it twice after a failure"),
+            format!("write `{KEY}: true` if that is acceptable"),
+        ),
+    }
+}
+
+/// `None` inside leaves it to Zoho, which runs all.
+fn trigger(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    action: Action,
+) -> Option<Option<Vec<String>>> {
+    let Some(node) = fields.get("trigger") else {
+        return Some(None);
+    };
+    if !action.writes_fields() {
+        let message = format!("`trigger` is for update, upsert and create, not for `{action}`");
+        reader.error_hint(node, message, "take it away");
+        return None;
+    }
+    let words: Vec<Option<&str>> = reader
+        .list(
+            node,
+            "workflow, approval, blueprint; an empty list runs none",
+        )
+        .iter()
+        .map(|it| reader.word(it, &TRIGGERS))
+        .collect();
+    let words: Option<Vec<&str>> = words.into_iter().collect();
+    Some(Some(words?.into_iter().map(str::to_owned).collect()))
+}
+
+/// What a send to this destination asks; its body is read apart, and here only looked at.
+pub(super) fn send(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    settings: &ZohoSettings,
+) -> Option<Write> {
+    let action = settings.action;
+    let id = match fields.get("id") {
+        Some(node) if action.is_by_unique_field() => {
+            let message = format!("`{action}` finds its record by `unique_field`, not by an id");
+            reader.error_hint(node, message, "take `id` away");
+            return None;
+        }
+        None if action.is_by_unique_field() => None,
+        None => {
+            let hint = "which record, e.g. id: \"{{ event.id }}\"";
+            reader.required(fields, "id", hint);
+            return None;
+        }
+        Some(node) => Some(reader.template(node, Place::Route)?),
+    };
+    body(reader, fields, settings);
+    Some(Write {
+        action,
+        module: settings.module.clone(),
+        unique_fields: settings.unique_fields.clone(),
+        trigger: settings.trigger.clone(),
+        id,
+    })
+}
+
+fn body(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &ZohoSettings) {
+    let hint = match settings.action {
+        Action::Update | Action::Upsert | Action::Create => {
+            "the fields to write, e.g. body: { Description: \"{{ record.Stage }}\" }"
+        }
+        Action::AddTags | Action::RemoveTags => "the tags, e.g. body: [vip]",
+        Action::Note => "the note, e.g. body: { content: \"{{ record.Stage }}\" }",
+        Action::Mail => "the mail: from, to, subject and content",
+        // A lead is converted as it is.
+        Action::Convert if !fields.has("body") => return,
+        Action::Convert => "",
+    };
+    let Some(node) = reader.required(fields, "body", hint) else {
+        return;
+    };
+    match settings.action {
+        Action::Update | Action::Upsert | Action::Create => record(reader, node, settings),
+        Action::AddTags | Action::RemoveTags => tags(reader, node),
+        Action::Note => mapping(reader, node, &NOTE, &["content"]),
+        Action::Mail => mapping(reader, node, &MAIL, &["from", "to", "subject", "content"]),
+        Action::Convert => mapping(reader, node, &CONVERT, &[]),
+    }
+}
+
+const NOTE: [&str; 2] = ["title", "content"];
+
+const MAIL: [&str; 6] = ["from", "to", "cc", "bcc", "subject", "content"];
+
+const CONVERT: [&str; 5] = [
+    "overwrite",
+    "notify_lead_owner",
+    "notify_new_entity_owner",
+    "existing",
+    "deal",
+];
+
+/// Values by field; what finds the record must be among them.
+fn record(reader: &mut Reader<'_>, node: &Node, settings: &ZohoSettings) {
+    let entries = reader.entries(node, "values by field name");
+    if matches!(node.value, Value::Map(_)) && entries.is_empty() {
+        reader.error(node, "no field is written");
+    }
+    for entry in entries {
+        let message = if entry.key == "id" {
+            "the record's id is the send's own key `id`".to_owned()
+        } else if !is_api_name(&entry.key) {
+            format!("`{}` cannot be a field's API name", entry.key)
+        } else if settings.action == Action::Create && settings.unique_fields.contains(&entry.key) {
+            format!("`{}` holds the delivery's id: zohook sets it", entry.key)
+        } else {
+            continue;
+        };
+        reader.error_at(entry.key_span.clone(), &entry.node.path, message, None);
+    }
+    if settings.action == Action::Upsert && !entries.is_empty() {
+        for field in &settings.unique_fields {
+            if !entries.iter().any(|it| &it.key == field) {
+                let message = format!("`{field}` is missing, by which the record is found");
+                reader.error_hint(node, message, "give its value in the body");
+            }
+        }
+    }
+}
+
+fn tags(reader: &mut Reader<'_>, node: &Node) {
+    let items = one_or_many(node);
+    reader.at_most(node, items.len(), TAGS_MAX);
+    if items.is_empty() {
+        reader.error_hint(node, "no tag is listed", "e.g. [vip]");
+    }
+    for item in items {
+        if reader.text(item, "a tag's name").is_some_and(str::is_empty) {
+            reader.error(item, "a tag's name is empty");
+        }
+    }
+}
+
+fn mapping(reader: &mut Reader<'_>, node: &Node, known: &[&str], required: &[&str]) {
+    let fields = reader.fields(node, known, &[]);
+    for key in required {
+        reader.required(&fields, key, "must be there");
+    }
+}
+
+fn api_name(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    reader.parsed(node, what, |text| {
+        is_api_name(text).then(|| text.to_owned())
+    })
+}
+
+fn is_api_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+    !text.is_empty() && text.chars().all(fits)
+}
