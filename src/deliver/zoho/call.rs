@@ -1,0 +1,92 @@
+//! The calls: one kind of command each, and what was written by them.
+
+use zoho_crm::{Batch, Client, Error, ItemError, Trigger, Values, WriteOptions, Written};
+
+use super::{Job, answer};
+use crate::{
+    deliver::Delivered,
+    event::{Action, Command, ConnectionName, OwnWrite, RecordId},
+};
+
+/// The words of `trigger`.
+const TRIGGERS: [Trigger; 3] = [Trigger::Workflow, Trigger::Approval, Trigger::Blueprint];
+
+/// One result a job, in their order; or why the call as a whole failed. All jobs can share a call.
+pub(super) async fn write(
+    client: &Client,
+    connection: &ConnectionName,
+    jobs: &[Job],
+) -> Result<Vec<Delivered>, Error> {
+    let Some(Job { command: first, .. }) = jobs.first() else {
+        return Ok(vec![]);
+    };
+    match first.action {
+        Action::Update | Action::Upsert | Action::Create => {
+            let batch = fields(client, first, jobs).await?;
+            let each = jobs.iter().zip(batch).map(|(job, result)| match result {
+                Ok(written) => Ok(own_write(connection, &job.command, written)),
+                Err(item) => Err(answer::of_item(&item)),
+            });
+            Ok(each.collect())
+        }
+    }
+}
+
+async fn fields(client: &Client, first: &Command, jobs: &[Job]) -> Result<Batch<Written>, Error> {
+    let records: Vec<Values> = jobs.iter().map(|it| values(&it.command)).collect();
+    let trigger: Option<Vec<Trigger>> = first.trigger.as_ref().map(|words| {
+        let named = |it: &Trigger| words.iter().any(|word| word == it.as_str());
+        TRIGGERS.into_iter().filter(named).collect()
+    });
+    let unique: Vec<&str> = first.unique_fields.iter().map(String::as_str).collect();
+    let options = WriteOptions {
+        trigger: trigger.as_deref(),
+        duplicate_check_fields: &unique,
+        ..WriteOptions::default()
+    };
+    let module = first.module.as_str();
+    let batch = if first.action == Action::Update {
+        client.update(module, &records, &options).await?
+    } else {
+        client.upsert(module, &records, &options).await?
+    };
+    match refused_as_one(&batch) {
+        Some(error) => Err(error),
+        None => Ok(batch),
+    }
+}
+
+/// Some refusals name no record, but stand for all: then who is at fault is not told.
+fn refused_as_one<T>(batch: &Batch<T>) -> Option<Error> {
+    let mut errors = batch.iter().map(|it| it.as_ref().err());
+    let first: &ItemError = errors.next()??;
+    let all = errors.all(|it| it.is_some_and(|it| it.json_path == first.json_path));
+    (all && batch.len() > 1).then(|| first.error.clone())
+}
+
+fn values(command: &Command) -> Values {
+    let mut values = command.values.as_object().cloned().unwrap_or_default();
+    if let Some(id) = &command.id {
+        values.insert("id".to_owned(), id.as_str().into());
+    }
+    values
+}
+
+/// How its echo is recognised, if Zoho says it.
+fn own_write(
+    connection: &ConnectionName,
+    command: &Command,
+    written: Written,
+) -> Option<OwnWrite> {
+    let made = written.action == zoho_crm::Action::Inserted;
+    let names = command.values.as_object()?.keys();
+    Some(OwnWrite {
+        connection: connection.clone(),
+        module: command.module.clone(),
+        record: RecordId::new(written.id),
+        modified_at: written.modified_time?,
+        // Only an earlier attempt can have made a record that holds this delivery's id.
+        created: made || command.action == Action::Create,
+        fields: names.cloned().collect(),
+    })
+}
