@@ -9,6 +9,7 @@ mod problem;
 mod proof;
 mod reader;
 mod routes;
+mod sends;
 mod service;
 mod sources;
 mod substitute;

@@ -21,6 +21,13 @@ const TAGS_MAX: usize = 10;
 /// The module whose records are converted.
 const LEADS: &str = "Leads";
 
+/// The actions there are so far.
+const OFFERED: [(&str, Action); 3] = [
+    ("update", Action::Update),
+    ("upsert", Action::Upsert),
+    ("create", Action::Create),
+];
+
 /// Automations of Zoho. Zoho: "Insert records", v8: `trigger`.
 const TRIGGERS: [(&str, &str); 3] = [
     ("workflow", "workflow"),
@@ -46,10 +53,10 @@ pub(super) fn read(
                 api_name(reader, it, "a module's API name, such as Leads")?,
             ))
         });
-    let hint = "update, upsert, create, add_tags, remove_tags, note, mail or convert";
+    let hint = "update, upsert or create";
     let action = reader
         .required(fields, "action", hint)
-        .and_then(|it| reader.word(it, &Action::ALL));
+        .and_then(|it| reader.word(it, &OFFERED));
     let action = action?;
     let unique_fields = unique_fields(reader, fields, action);
     accepts_duplicates(reader, fields, action);

@@ -29,6 +29,9 @@ pub(super) async fn write(
             });
             Ok(each.collect())
         }
+        Action::AddTags | Action::RemoveTags | Action::Note | Action::Mail | Action::Convert => {
+            Err(Error::Misuse { problem: "later" })
+        }
     }
 }
 
@@ -73,11 +76,7 @@ fn values(command: &Command) -> Values {
 }
 
 /// How its echo is recognised, if Zoho says it.
-fn own_write(
-    connection: &ConnectionName,
-    command: &Command,
-    written: Written,
-) -> Option<OwnWrite> {
+fn own_write(connection: &ConnectionName, command: &Command, written: Written) -> Option<OwnWrite> {
     let made = written.action == zoho_crm::Action::Inserted;
     let names = command.values.as_object()?.keys();
     Some(OwnWrite {

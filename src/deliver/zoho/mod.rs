@@ -127,15 +127,15 @@ impl Zoho {
 fn add(calls: &mut Vec<Vec<Job>>, job: Job) {
     let after = calls
         .iter()
-        .rposition(|jobs| jobs.iter().any(|it| is_same_record(&it.command, &job.command)))
+        .rposition(|jobs| {
+            jobs.iter()
+                .any(|it| is_same_record(&it.command, &job.command))
+        })
         .map_or(0, |it| it + 1);
-    let shared = calls
-        .iter_mut()
-        .skip(after)
-        .find(|jobs| {
-            let fits = jobs.len() < WINDOW && job.command.action.is_repeatable();
-            fits && jobs.iter().all(|it| can_share(&it.command, &job.command))
-        });
+    let shared = calls.iter_mut().skip(after).find(|jobs| {
+        let fits = jobs.len() < WINDOW && job.command.action.is_repeatable();
+        fits && jobs.iter().all(|it| can_share(&it.command, &job.command))
+    });
     match shared {
         Some(jobs) => jobs.push(job),
         None => calls.push(vec![job]),
@@ -171,7 +171,10 @@ fn command(delivery: &Delivery) -> Result<Command, DeliverError> {
     let problem = if !zoho_crm::is_api_name(command.module.as_str()) {
         "the module's name is not one"
     } else if !command.action.is_by_unique_field()
-        && !command.id.as_ref().is_some_and(|it| zoho_crm::is_record_id(it.as_str()))
+        && !command
+            .id
+            .as_ref()
+            .is_some_and(|it| zoho_crm::is_record_id(it.as_str()))
     {
         "the record's id is not one"
     } else if command.action.writes_fields() && !command.values.is_object() {
@@ -204,11 +207,15 @@ mod tests {
     fn records_share_calls_and_one_record_keeps_its_order() {
         let update = |id: &str| json!({"action": "update", "id": id, "values": {"A": id}});
         let plain = json!({"action": "update", "id": "4", "trigger": [], "values": {}});
-        let commands = [update("1"), update("2"), update("1"), update("3"), plain, update("1")];
-        assert_eq!(
-            calls(&commands),
-            [vec![0, 1, 3], vec![2], vec![4], vec![5]]
-        );
+        let commands = [
+            update("1"),
+            update("2"),
+            update("1"),
+            update("3"),
+            plain,
+            update("1"),
+        ];
+        assert_eq!(calls(&commands), [vec![0, 1, 3], vec![2], vec![4], vec![5]]);
         let many: Vec<Value> = (0..101).map(|it| update(&it.to_string())).collect();
         let sizes: Vec<_> = calls(&many).iter().map(Vec::len).collect();
         assert_eq!(sizes, [100, 1]);
@@ -216,9 +223,7 @@ mod tests {
 
     #[test]
     fn upserts_of_one_value_are_one_record() {
-        let upsert = |email: &str| {
-            json!({"action": "upsert", "unique_fields": ["Email"], "values": {"Email": email}})
-        };
+        let upsert = |email: &str| json!({"action": "upsert", "unique_fields": ["Email"], "values": {"Email": email}});
         let commands = [upsert("a"), upsert("b"), upsert("a")];
         assert_eq!(calls(&commands), [vec![0, 1], vec![2]]);
     }
