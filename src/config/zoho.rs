@@ -70,7 +70,7 @@ pub(super) fn read(
         module: ModuleName::new(module),
         action,
         unique_fields: unique_fields?,
-        trigger: trigger?,
+        trigger,
     })
 }
 
@@ -139,15 +139,9 @@ fn accepts_duplicates(reader: &mut Reader<'_>, fields: &Fields<'_>, action: Acti
     }
 }
 
-/// `None` inside leaves it to Zoho, which runs all.
-fn trigger(
-    reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    action: Action,
-) -> Option<Option<Vec<String>>> {
-    let Some(node) = fields.get("trigger") else {
-        return Some(None);
-    };
+/// `None` leaves it to Zoho, which runs all.
+fn trigger(reader: &mut Reader<'_>, fields: &Fields<'_>, action: Action) -> Option<Vec<String>> {
+    let node = fields.get("trigger")?;
     if !action.writes_fields() {
         let message = format!("`trigger` is for update, upsert and create, not for `{action}`");
         reader.error_hint(node, message, "take it away");
@@ -162,7 +156,7 @@ fn trigger(
         .map(|it| reader.word(it, &TRIGGERS))
         .collect();
     let words: Option<Vec<&str>> = words.into_iter().collect();
-    Some(Some(words?.into_iter().map(str::to_owned).collect()))
+    Some(words?.into_iter().map(str::to_owned).collect())
 }
 
 /// What a send to this destination asks; its body is read apart, and here only looked at.

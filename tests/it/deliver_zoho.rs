@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// Longest wait for something that takes a moment.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 async fn simulator() -> Sim {
     Sim::start(zoho_sim::Settings::on_loopback()).await.unwrap()
@@ -118,7 +118,8 @@ fn lead(number: usize) -> Value {
 
 fn record(sim: &Sim, id: &str) -> Value {
     let records = sim.records("Leads").into_iter();
-    records.filter(|it| it["id"] == id).next_back().unwrap()
+    let mut records = records.filter(|it| it["id"] == id);
+    records.next().unwrap()
 }
 
 fn calls(sim: &Sim, kind: CallKind) -> u64 {
@@ -320,7 +321,7 @@ async fn what_the_org_refuses_for_now_costs_the_message_nothing() {
 }
 
 /// A router between the simulator and itself: `routes` and `destinations` are the file's sections.
-async fn router(sim: &Sim, destinations: &str, routes: &str) -> Router {
+async fn between(sim: &Sim, destinations: &str, routes: &str) -> Router {
     let url = sim.base_url();
     let file = format!(
         r#"version: 1
@@ -369,7 +370,7 @@ async fn loops_once(enrich: &str, slow_ms: u64) {
     {enrich}
     send: [{{ to: back, id: "{{{{ event.id }}}}", body: {{ Description: "{{{{ event.sequence }}}}" }} }}]"#
     );
-    let mut router = router(&sim, BACK, &routes).await;
+    let mut router = between(&sim, BACK, &routes).await;
     if slow_ms > 0 {
         // The callback is there long before the answer.
         sim.faults().add(Fault {
@@ -420,7 +421,7 @@ async fn an_edit_by_a_person_is_never_taken_for_our_echo() {
   everything:
     on: ["*.*"]
     send: [{ to: console }]"#;
-    let mut router = router(&sim, BACK, routes).await;
+    let mut router = between(&sim, BACK, routes).await;
     let id = sim.insert("Leads", lead(1)).unwrap();
     closed(&router, "echo", 1).await;
     let ours = record(&sim, &id)["Modified_Time"].clone();
@@ -451,7 +452,7 @@ async fn what_our_upsert_made_is_an_echo_of_its_insert() {
     let routes = r#"  contact:
     on: ["*.insert"]
     send: [{ to: contacts, body: { Email: "{{ record.Email }}", Last_Name: "{{ record.Last_Name }}" } }]"#;
-    let mut router = router(&sim, destinations, routes).await;
+    let mut router = between(&sim, destinations, routes).await;
     let mut values = lead(1);
     values["Email"] = json!("jane@example.com");
     sim.insert("Leads", values).unwrap();
@@ -473,7 +474,7 @@ async fn an_echo_is_recognised_after_a_restart() {
   everything:
     on: ["*.*"]
     send: [{ to: console }]"#;
-    let mut router = router(&sim, BACK, routes).await;
+    let mut router = between(&sim, BACK, routes).await;
     let id = sim.insert("Leads", lead(1)).unwrap();
     closed(&router, "echo", 1).await;
     router.kill().await;

@@ -70,10 +70,10 @@ pub(super) fn of_item(item: &ItemError) -> DeliverError {
 
 /// Whether Zoho may have refused a call of many for one of its records.
 pub(super) fn may_be_one_of_many(error: &Error) -> bool {
-    match error {
-        Error::Invalid { code, .. } => !OF_THE_WHOLE.contains(&code.as_str()),
-        _ => false,
-    }
+    let Error::Invalid { code, .. } = error else {
+        return false;
+    };
+    !OF_THE_WHOLE.contains(&code.as_str())
 }
 
 /// A success that says nothing of the record.
