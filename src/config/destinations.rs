@@ -101,7 +101,6 @@ fn one(reader: &mut Reader<'_>, node: &Node, connections: &[&str]) -> Option<Set
             "module",
             "action",
             "unique_field",
-            "accept_duplicates",
             "trigger",
             "retry",
             "rate",
@@ -158,7 +157,6 @@ fn keys(kind: KindWord) -> &'static [&'static str] {
             "module",
             "action",
             "unique_field",
-            "accept_duplicates",
             "trigger",
             "retry",
             "rate",
@@ -185,7 +183,6 @@ const ELSEWHERE: &[Elsewhere] = &[
     ("module", "is for `kind: zoho` only"),
     ("action", "is for `kind: zoho` only"),
     ("unique_field", "is for `kind: zoho` only"),
-    ("accept_duplicates", "is for `kind: zoho` only"),
     ("trigger", "is for `kind: zoho` only"),
     (
         "rate",

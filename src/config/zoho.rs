@@ -15,19 +15,6 @@ use super::{
 /// Fields by which an existing record is found, at most.
 const UNIQUE_FIELDS_MAX: usize = 10;
 
-/// Tags of one send, at most. Zoho: "Add tags", v8: a record has 10 at most.
-const TAGS_MAX: usize = 10;
-
-/// The module whose records are converted.
-const LEADS: &str = "Leads";
-
-/// The actions there are so far.
-const OFFERED: [(&str, Action); 3] = [
-    ("update", Action::Update),
-    ("upsert", Action::Upsert),
-    ("create", Action::Create),
-];
-
 /// Automations of Zoho. Zoho: "Insert records", v8: `trigger`.
 const TRIGGERS: [(&str, &str); 3] = [
     ("workflow", "workflow"),
@@ -47,27 +34,17 @@ pub(super) fn read(
         .and_then(|it| reader.reference(it, "connection", connections));
     let module = reader
         .required(fields, "module", "the module's API name, e.g. Contacts")
-        .and_then(|it| {
-            Some((
-                it,
-                api_name(reader, it, "a module's API name, such as Leads")?,
-            ))
-        });
+        .and_then(|it| api_name(reader, it, "a module's API name, such as Leads"));
     let hint = "update, upsert or create";
     let action = reader
         .required(fields, "action", hint)
-        .and_then(|it| reader.word(it, &OFFERED));
+        .and_then(|it| reader.word(it, &Action::ALL));
     let action = action?;
     let unique_fields = unique_fields(reader, fields, action);
-    accepts_duplicates(reader, fields, action);
-    let trigger = trigger(reader, fields, action);
-    let (node, module) = module?;
-    if action == Action::Convert && module != LEADS {
-        reader.error(node, "only `Leads` can be converted");
-    }
+    let trigger = trigger(reader, fields);
     Some(ZohoSettings {
         connection: ConnectionName::new(connection?),
-        module: ModuleName::new(module),
+        module: ModuleName::new(module?),
         action,
         unique_fields: unique_fields?,
         trigger,
@@ -119,34 +96,9 @@ fn unique_fields(
     names.into_iter().collect()
 }
 
-fn accepts_duplicates(reader: &mut Reader<'_>, fields: &Fields<'_>, action: Action) {
-    const KEY: &str = "accept_duplicates";
-    let given = fields.get(KEY);
-    let accepted = given.and_then(|it| reader.boolean(it));
-    match (action.is_repeatable(), given) {
-        (true, Some(node)) => {
-            let message =
-                format!("`{KEY}` has no effect: `{action}` is as good done twice as once");
-            reader.warning(node, message, "take it away");
-        }
-        (true, None) => {}
-        (false, _) if accepted == Some(true) => {}
-        (false, given) => reader.error_hint(
-            given.unwrap_or(fields.node),
-            format!("`{action}` cannot be repeated safely: Zoho may do it twice after a failure"),
-            format!("write `{KEY}: true` if that is acceptable"),
-        ),
-    }
-}
-
 /// `None` leaves it to Zoho, which runs all.
-fn trigger(reader: &mut Reader<'_>, fields: &Fields<'_>, action: Action) -> Option<Vec<String>> {
+fn trigger(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<String>> {
     let node = fields.get("trigger")?;
-    if !action.writes_fields() {
-        let message = format!("`trigger` is for update, upsert and create, not for `{action}`");
-        reader.error_hint(node, message, "take it away");
-        return None;
-    }
     let words: Vec<Option<&str>> = reader
         .list(
             node,
@@ -180,7 +132,10 @@ pub(super) fn send(
         }
         Some(node) => Some(reader.template(node, Place::Route)?),
     };
-    body(reader, fields, settings);
+    let hint = "the fields to write, e.g. body: { Description: \"{{ record.Stage }}\" }";
+    if let Some(node) = reader.required(fields, "body", hint) {
+        record(reader, node, settings);
+    }
     Some(Write {
         action,
         module: settings.module.clone(),
@@ -189,42 +144,6 @@ pub(super) fn send(
         id,
     })
 }
-
-fn body(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &ZohoSettings) {
-    let hint = match settings.action {
-        Action::Update | Action::Upsert | Action::Create => {
-            "the fields to write, e.g. body: { Description: \"{{ record.Stage }}\" }"
-        }
-        Action::AddTags | Action::RemoveTags => "the tags, e.g. body: [vip]",
-        Action::Note => "the note, e.g. body: { content: \"{{ record.Stage }}\" }",
-        Action::Mail => "the mail: from, to, subject and content",
-        // A lead is converted as it is.
-        Action::Convert if !fields.has("body") => return,
-        Action::Convert => "",
-    };
-    let Some(node) = reader.required(fields, "body", hint) else {
-        return;
-    };
-    match settings.action {
-        Action::Update | Action::Upsert | Action::Create => record(reader, node, settings),
-        Action::AddTags | Action::RemoveTags => tags(reader, node),
-        Action::Note => mapping(reader, node, &NOTE, &["content"]),
-        Action::Mail => mapping(reader, node, &MAIL, &["from", "to", "subject", "content"]),
-        Action::Convert => mapping(reader, node, &CONVERT, &[]),
-    }
-}
-
-const NOTE: [&str; 2] = ["title", "content"];
-
-const MAIL: [&str; 6] = ["from", "to", "cc", "bcc", "subject", "content"];
-
-const CONVERT: [&str; 5] = [
-    "overwrite",
-    "notify_lead_owner",
-    "notify_new_entity_owner",
-    "existing",
-    "deal",
-];
 
 /// Values by field; what finds the record must be among them.
 fn record(reader: &mut Reader<'_>, node: &Node, settings: &ZohoSettings) {
@@ -251,26 +170,6 @@ fn record(reader: &mut Reader<'_>, node: &Node, settings: &ZohoSettings) {
                 reader.error_hint(node, message, "give its value in the body");
             }
         }
-    }
-}
-
-fn tags(reader: &mut Reader<'_>, node: &Node) {
-    let items = one_or_many(node);
-    reader.at_most(node, items.len(), TAGS_MAX);
-    if items.is_empty() {
-        reader.error_hint(node, "no tag is listed", "e.g. [vip]");
-    }
-    for item in items {
-        if reader.text(item, "a tag's name").is_some_and(str::is_empty) {
-            reader.error(item, "a tag's name is empty");
-        }
-    }
-}
-
-fn mapping(reader: &mut Reader<'_>, node: &Node, known: &[&str], required: &[&str]) {
-    let fields = reader.fields(node, known, &[]);
-    for key in required {
-        reader.required(&fields, key, "must be there");
     }
 }
 

@@ -116,7 +116,7 @@ impl Destination {
             Transport::Amqp(_) => amqp::CAPACITY,
             Transport::Webhook(_) => webhook::CAPACITY,
             Transport::Stdout(_) => stdout::CAPACITY,
-            Transport::Zoho(zoho) => zoho.capacity(),
+            Transport::Zoho(_) => zoho::CAPACITY,
             Transport::Pull => Capacity {
                 window: 0,
                 lanes: 0,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{ConnectionName, ModuleName, RecordId};
 
-/// What a `kind: zoho` destination does.
+/// What a `kind: zoho` destination does. Doing any of them twice is as doing it once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -18,47 +18,19 @@ pub enum Action {
     Upsert,
     /// Makes a record that holds the delivery's id in a unique field, by which a repeat finds it.
     Create,
-    /// Puts tags on a record.
-    AddTags,
-    /// Takes tags off a record.
-    RemoveTags,
-    /// Adds a note to a record.
-    Note,
-    /// Sends a mail to whom a record is about.
-    Mail,
-    /// Converts a lead.
-    Convert,
 }
 
 impl Action {
     /// Every action with its word in `routes.yaml`.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 3] = [
         ("update", Self::Update),
         ("upsert", Self::Upsert),
         ("create", Self::Create),
-        ("add_tags", Self::AddTags),
-        ("remove_tags", Self::RemoveTags),
-        ("note", Self::Note),
-        ("mail", Self::Mail),
-        ("convert", Self::Convert),
     ];
-
-    /// Whether doing it twice is as doing it once.
-    pub const fn is_repeatable(self) -> bool {
-        match self {
-            Self::Update | Self::Upsert | Self::Create | Self::AddTags | Self::RemoveTags => true,
-            Self::Note | Self::Mail | Self::Convert => false,
-        }
-    }
 
     /// Whether it finds its record by unique fields, and not by an id.
     pub const fn is_by_unique_field(self) -> bool {
         matches!(self, Self::Upsert | Self::Create)
-    }
-
-    /// Whether it writes fields of a record: then Zoho's answer has the new `Modified_Time`.
-    pub const fn writes_fields(self) -> bool {
-        matches!(self, Self::Update | Self::Upsert | Self::Create)
     }
 }
 
@@ -85,7 +57,7 @@ pub struct Command<V = Value> {
     /// Which automations of Zoho run; `None` for all.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Vec<String>>,
-    /// Values by field, tags, or what else the action takes.
+    /// Values by field.
     pub values: V,
 }
 

@@ -320,8 +320,8 @@ async fn what_the_org_refuses_for_now_costs_the_message_nothing() {
     }
 }
 
-/// A router between the simulator and itself: `routes` and `destinations` are the file's sections.
-async fn between(sim: &Sim, destinations: &str, routes: &str) -> Router {
+/// A router between the simulator and itself: `rules` and `destinations` are sections of its file.
+async fn between(sim: &Sim, destinations: &str, rules: &str) -> Router {
     let url = sim.base_url();
     let file = format!(
         r#"version: 1
@@ -335,7 +335,7 @@ sources:
 destinations:
 {destinations}
 routes:
-{routes}
+{rules}
 "#
     );
     let mut router = Router::new(&file);
@@ -364,13 +364,13 @@ async fn closed(router: &Router, state: &str, count: u64) -> Value {
 /// Every update writes something new, so that nothing but the guard ends the loop.
 async fn loops_once(enrich: &str, slow_ms: u64) {
     let sim = simulator().await;
-    let routes = format!(
+    let rules = format!(
         r#"  back:
     on: [Leads.update]
     {enrich}
     send: [{{ to: back, id: "{{{{ event.id }}}}", body: {{ Description: "{{{{ event.sequence }}}}" }} }}]"#
     );
-    let mut router = between(&sim, BACK, &routes).await;
+    let mut router = between(&sim, BACK, &rules).await;
     if slow_ms > 0 {
         // The callback is there long before the answer.
         sim.faults().add(Fault {
@@ -415,13 +415,13 @@ async fn a_callback_that_comes_before_the_answer_waits_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_by_a_person_is_never_taken_for_our_echo() {
     let sim = simulator().await;
-    let routes = r#"  back:
+    let rules = r#"  back:
     on: [Leads.insert]
     send: [{ to: back, id: "{{ event.id }}", body: { Description: "{{ event.sequence }}" } }]
   everything:
     on: ["*.*"]
     send: [{ to: console }]"#;
-    let mut router = between(&sim, BACK, routes).await;
+    let mut router = between(&sim, BACK, rules).await;
     let id = sim.insert("Leads", lead(1)).unwrap();
     closed(&router, "echo", 1).await;
     let ours = record(&sim, &id)["Modified_Time"].clone();
@@ -449,10 +449,10 @@ async fn an_edit_by_a_person_is_never_taken_for_our_echo() {
 async fn what_our_upsert_made_is_an_echo_of_its_insert() {
     let sim = simulator().await;
     let destinations = "  contacts: { kind: zoho, connection: acme, module: Contacts, action: upsert, unique_field: Email }";
-    let routes = r#"  contact:
+    let rules = r#"  contact:
     on: ["*.insert"]
     send: [{ to: contacts, body: { Email: "{{ record.Email }}", Last_Name: "{{ record.Last_Name }}" } }]"#;
-    let mut router = between(&sim, destinations, routes).await;
+    let mut router = between(&sim, destinations, rules).await;
     let mut values = lead(1);
     values["Email"] = json!("jane@example.com");
     sim.insert("Leads", values).unwrap();
@@ -468,13 +468,13 @@ async fn what_our_upsert_made_is_an_echo_of_its_insert() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_echo_is_recognised_after_a_restart() {
     let sim = simulator().await;
-    let routes = r#"  back:
+    let rules = r#"  back:
     on: [Leads.insert]
     send: [{ to: back, id: "{{ event.id }}", body: { Description: "{{ event.sequence }}" } }]
   everything:
     on: ["*.*"]
     send: [{ to: console }]"#;
-    let mut router = between(&sim, BACK, routes).await;
+    let mut router = between(&sim, BACK, rules).await;
     let id = sim.insert("Leads", lead(1)).unwrap();
     closed(&router, "echo", 1).await;
     router.kill().await;

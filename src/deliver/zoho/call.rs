@@ -20,19 +20,12 @@ pub(super) async fn write(
     let Some(Job { command: first, .. }) = jobs.first() else {
         return Ok(vec![]);
     };
-    match first.action {
-        Action::Update | Action::Upsert | Action::Create => {
-            let batch = fields(client, first, jobs).await?;
-            let each = jobs.iter().zip(batch).map(|(job, result)| match result {
-                Ok(written) => Ok(own_write(connection, &job.command, written)),
-                Err(item) => Err(answer::of_item(&item)),
-            });
-            Ok(each.collect())
-        }
-        Action::AddTags | Action::RemoveTags | Action::Note | Action::Mail | Action::Convert => {
-            Err(Error::Misuse { problem: "later" })
-        }
-    }
+    let batch = fields(client, first, jobs).await?;
+    let each = jobs.iter().zip(batch).map(|(job, result)| match result {
+        Ok(written) => Ok(own_write(connection, &job.command, written)),
+        Err(item) => Err(answer::of_item(&item)),
+    });
+    Ok(each.collect())
 }
 
 async fn fields(client: &Client, first: &Command, jobs: &[Job]) -> Result<Batch<Written>, Error> {

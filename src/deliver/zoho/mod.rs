@@ -10,20 +10,26 @@ use zoho_crm::Client;
 use super::{
     Capacity, Clients, DeliverError, Delivered, SetupError, ZohoSettings, error::unrenderable,
 };
-use crate::event::{Action, Command, ConnectionName, Delivery, DestinationName, WriteTarget};
+use crate::event::{Command, ConnectionName, Delivery, DestinationName, WriteTarget};
 
-/// Records of one call. Zoho: "Update records", v8; tags could be more.
+/// Records of one call. Zoho: "Update records", v8.
 const WINDOW: usize = 100;
 
-/// Windows in flight at once; the client itself caps the calls.
+/// Windows in flight at once.
 const LANES: usize = 4;
 
-/// One org, and what is done there.
+/// How much goes out at once; the client itself caps the calls.
+pub(super) const CAPACITY: Capacity = Capacity {
+    window: WINDOW,
+    lanes: LANES,
+    linger: Duration::ZERO,
+};
+
+/// One org.
 #[derive(Debug)]
 pub(super) struct Zoho {
     client: Client,
     connection: ConnectionName,
-    action: Action,
 }
 
 /// A command and its place in the window.
@@ -46,21 +52,7 @@ impl Zoho {
                 source: None,
             })?,
             connection: settings.connection.clone(),
-            action: settings.action,
         })
-    }
-
-    /// What cannot be repeated safely goes out alone, so that a crash repeats little.
-    pub(super) const fn capacity(&self) -> Capacity {
-        Capacity {
-            window: if self.action.is_repeatable() {
-                WINDOW
-            } else {
-                1
-            },
-            lanes: LANES,
-            linger: Duration::ZERO,
-        }
     }
 
     /// The records that a window may change.
@@ -133,8 +125,7 @@ fn add(calls: &mut Vec<Vec<Job>>, job: Job) {
         })
         .map_or(0, |it| it + 1);
     let shared = calls.iter_mut().skip(after).find(|jobs| {
-        let fits = jobs.len() < WINDOW && job.command.action.is_repeatable();
-        fits && jobs.iter().all(|it| can_share(&it.command, &job.command))
+        jobs.len() < WINDOW && jobs.iter().all(|it| can_share(&it.command, &job.command))
     });
     match shared {
         Some(jobs) => jobs.push(job),
@@ -150,13 +141,12 @@ fn is_same_record(a: &Command, b: &Command) -> bool {
     a.module == b.module && a.id == b.id && (a.id.is_some() || unique(a) == unique(b))
 }
 
-/// One call has one kind of command; one of tags has the same tags for all its records.
+/// One call has one kind of command.
 fn can_share(a: &Command, b: &Command) -> bool {
     a.action == b.action
         && a.module == b.module
         && a.trigger == b.trigger
         && a.unique_fields == b.unique_fields
-        && (a.action.writes_fields() || a.values == b.values)
 }
 
 fn command(delivery: &Delivery) -> Result<Command, DeliverError> {
@@ -177,7 +167,7 @@ fn command(delivery: &Delivery) -> Result<Command, DeliverError> {
             .is_some_and(|it| zoho_crm::is_record_id(it.as_str()))
     {
         "the record's id is not one"
-    } else if command.action.writes_fields() && !command.values.is_object() {
+    } else if !command.values.is_object() {
         "the values are no mapping"
     } else {
         return Ok(command);
@@ -226,14 +216,5 @@ mod tests {
         let upsert = |email: &str| json!({"action": "upsert", "unique_fields": ["Email"], "values": {"Email": email}});
         let commands = [upsert("a"), upsert("b"), upsert("a")];
         assert_eq!(calls(&commands), [vec![0, 1], vec![2]]);
-    }
-
-    #[test]
-    fn tags_share_a_call_if_they_are_the_same_and_notes_never() {
-        let tags = |id: &str, tag: &str| json!({"action": "add_tags", "id": id, "values": [tag]});
-        let commands = [tags("1", "a"), tags("2", "b"), tags("3", "a")];
-        assert_eq!(calls(&commands), [vec![0, 2], vec![1]]);
-        let note = |id: &str| json!({"action": "note", "id": id, "values": {"content": "x"}});
-        assert_eq!(calls(&[note("1"), note("2")]), [vec![0], vec![1]]);
     }
 }
