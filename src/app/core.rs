@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     deliver::{self, Destination, Kind},
     enrich::{self, Connection, Enricher},
-    pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target, Writing},
+    pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target},
     route,
     store::Store,
 };
@@ -52,8 +52,7 @@ impl Core {
     /// When a connection or destination cannot be set up. Nothing runs then.
     pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let enricher = Arc::new(enricher(config, &parts)?);
-        let writing = Writing::default();
-        let dispatchers = dispatchers(config, &parts, &enricher, &writing)?;
+        let dispatchers = dispatchers(config, &parts)?;
         let rules = Arc::new(ArcSwap::from_pointee(Rules {
             routes: config.routes.clone(),
             fetch: config
@@ -69,7 +68,6 @@ impl Core {
             store: parts.store.clone(),
             rules: Arc::clone(&rules),
             enricher: Arc::clone(&enricher),
-            writing,
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
             route_metrics: parts.metrics.route.clone(),
@@ -91,8 +89,8 @@ impl Core {
     /// # Errors
     /// As [`Self::start`].
     pub(super) fn check(config: &Config, parts: &Parts) -> anyhow::Result<()> {
-        let enricher = enricher(config, parts)?;
-        dispatchers(config, parts, &enricher, &Writing::default())?;
+        enricher(config, parts)?;
+        dispatchers(config, parts)?;
         Ok(())
     }
 
@@ -152,27 +150,19 @@ fn tokens(connection: &Connection, parts: &Parts) -> Arc<dyn zoho_crm::TokenStor
 }
 
 /// One for each destination that we push to; pull consumers come by themselves.
-fn dispatchers(
-    config: &Config,
-    parts: &Parts,
-    enricher: &Enricher,
-    writing: &Writing,
-) -> anyhow::Result<Vec<Dispatcher>> {
-    let clients = enricher.clients();
+fn dispatchers(config: &Config, parts: &Parts) -> anyhow::Result<Vec<Dispatcher>> {
     let mut dispatchers = vec![];
     for (name, settings) in &config.destinations {
         if matches!(settings.kind, Kind::Pull(_)) {
             continue;
         }
-        let metrics = &parts.metrics.deliver;
-        let destination = Destination::new(name, settings, &parts.clock, metrics, &clients)?;
+        let destination = Destination::new(name, settings, &parts.clock, &parts.metrics.deliver)?;
         dispatchers.push(Dispatcher::new(Target {
             name: name.clone(),
             destination,
             retry: settings.retry.clone(),
             rate: settings.rate,
             store: parts.store.clone(),
-            writing: writing.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
         }));

@@ -263,10 +263,7 @@ fn pull_settings(config: &Config) -> Vec<(DestinationName, deliver::PullSettings
         .iter()
         .filter_map(|(name, settings)| match &settings.kind {
             deliver::Kind::Pull(pull) => Some((name.clone(), pull.clone())),
-            deliver::Kind::Amqp(_)
-            | deliver::Kind::Webhook(_)
-            | deliver::Kind::Stdout
-            | deliver::Kind::Zoho(_) => None,
+            deliver::Kind::Amqp(_) | deliver::Kind::Webhook(_) | deliver::Kind::Stdout => None,
         })
         .collect()
 }

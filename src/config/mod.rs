@@ -9,7 +9,6 @@ mod problem;
 mod proof;
 mod reader;
 mod routes;
-mod sends;
 mod service;
 mod sources;
 mod substitute;
@@ -17,7 +16,6 @@ mod typed;
 mod value;
 mod webhook;
 mod yaml;
-mod zoho;
 
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path, time::Duration};
 
@@ -201,11 +199,10 @@ fn sections(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         keep_events: service.keep_events,
     };
     let sources = sources::read(reader, section("sources"), &context);
-    let destinations = destinations::read(reader, section("destinations"), &connection_names);
+    let destinations = destinations::read(reader, section("destinations"));
     let context = routes::Context {
         sources: &names(section("sources")),
         destinations: &destinations::kinds(section("destinations")),
-        settings: &destinations,
     };
     let routes = routes::read(reader, section("routes"), &context);
     cross::deletes_are_proven(reader, section("sources"), &sources, &routes);

@@ -1,4 +1,4 @@
-//! HTTP, AMQP and Zoho out: one `match` over the kinds of destination.
+//! HTTP and AMQP out: one `match` over the kinds of destination.
 
 mod amqp;
 mod error;
@@ -9,14 +9,13 @@ mod settings;
 mod stdout;
 mod structured;
 mod webhook;
-mod zoho;
 
-use std::{collections::HashMap, io::Write, time::Duration};
+use std::{io::Write, time::Duration};
 
 use clock::Clock;
 
-use self::{amqp::Amqp, stdout::Stdout, webhook::Webhook, zoho::Zoho};
-use crate::event::{ConnectionName, Delivery, DestinationName, OwnWrite, WriteTarget};
+use self::{amqp::Amqp, stdout::Stdout, webhook::Webhook};
+use crate::event::{Delivery, DestinationName};
 
 pub use self::{
     amqp::SILENCED,
@@ -25,16 +24,9 @@ pub use self::{
     settings::{
         AmqpSettings, Backlog, Binding, Consumer, Exchange, ExchangeKind, Kind, OnFull,
         PullSettings, Queue, QueueKind, Rate, RetrySchedule, Settings, WebhookSettings,
-        ZohoSettings,
     },
     structured::structured,
 };
-
-/// How one delivery ended; with what was written, where Zoho says how its echo is recognised.
-pub type Delivered = Result<Option<OwnWrite>, DeliverError>;
-
-/// The clients of all connections, for the destinations that write to Zoho.
-pub type Clients = HashMap<ConnectionName, zoho_crm::Client>;
 
 /// A destination as the dispatcher sees it: takes windows of deliveries of different records.
 #[derive(Debug)]
@@ -50,7 +42,6 @@ enum Transport {
     Amqp(Box<Amqp>),
     Webhook(Box<Webhook>),
     Stdout(Stdout),
-    Zoho(Box<Zoho>),
     /// Nothing is sent: consumers come and take.
     Pull,
 }
@@ -70,13 +61,12 @@ impl Destination {
     /// Makes no connection yet; that is done, and done again, by the first delivery that needs it.
     ///
     /// # Errors
-    /// When the settings cannot work (a client cannot be built, a connection is not there).
+    /// When the settings cannot work (a client cannot be built).
     pub fn new(
         name: &DestinationName,
         settings: &Settings,
         clock: &Clock,
         metrics: &Metrics,
-        clients: &Clients,
     ) -> Result<Self, SetupError> {
         let kind = match &settings.kind {
             Kind::Amqp(amqp) => Transport::Amqp(Box::new(Amqp::new(name, amqp, clock, metrics)?)),
@@ -84,7 +74,6 @@ impl Destination {
                 Transport::Webhook(Box::new(Webhook::new(name, webhook, clock)?))
             }
             Kind::Stdout => Transport::Stdout(Stdout::new(Box::new(std::io::stdout()))),
-            Kind::Zoho(zoho) => Transport::Zoho(Box::new(Zoho::new(name, zoho, clients)?)),
             Kind::Pull(_) => Transport::Pull,
         };
         Ok(Self {
@@ -116,7 +105,6 @@ impl Destination {
             Transport::Amqp(_) => amqp::CAPACITY,
             Transport::Webhook(_) => webhook::CAPACITY,
             Transport::Stdout(_) => stdout::CAPACITY,
-            Transport::Zoho(_) => zoho::CAPACITY,
             Transport::Pull => Capacity {
                 window: 0,
                 lanes: 0,
@@ -126,17 +114,16 @@ impl Destination {
     }
 
     /// One result per delivery, in the order given. Has a deadline of its own; never panics.
-    pub async fn deliver(&self, window: &[Delivery]) -> Vec<Delivered> {
+    pub async fn deliver(&self, window: &[Delivery]) -> Vec<Result<(), DeliverError>> {
         let started = self.clock.monotonic();
         let results = match &self.kind {
-            Transport::Amqp(amqp) => unwritten(amqp.deliver(window).await),
-            Transport::Webhook(webhook) => unwritten(webhook.deliver(window).await),
-            Transport::Stdout(stdout) => unwritten(stdout.deliver(window).await),
-            Transport::Zoho(zoho) => zoho.deliver(window).await,
-            Transport::Pull => unwritten(error::all(
+            Transport::Amqp(amqp) => amqp.deliver(window).await,
+            Transport::Webhook(webhook) => webhook.deliver(window).await,
+            Transport::Stdout(stdout) => stdout.deliver(window).await,
+            Transport::Pull => error::all(
                 window.len(),
                 &error::down("consumers of a pull destination come and take"),
-            )),
+            ),
         };
         debug_assert_eq!(results.len(), window.len());
         let took = self.clock.monotonic().saturating_sub(started);
@@ -144,26 +131,11 @@ impl Destination {
         results
     }
 
-    /// The records at Zoho that delivering this window may change.
-    pub fn writes(&self, window: &[Delivery]) -> Vec<WriteTarget> {
-        match &self.kind {
-            Transport::Zoho(zoho) => zoho.writes(window),
-            Transport::Amqp(_) | Transport::Webhook(_) | Transport::Stdout(_) | Transport::Pull => {
-                vec![]
-            }
-        }
-    }
-
     /// Closes connections, within 5 s.
     pub async fn close(&self) {
         match &self.kind {
             Transport::Amqp(amqp) => amqp.close().await,
-            Transport::Webhook(_) | Transport::Stdout(_) | Transport::Zoho(_) | Transport::Pull => {
-            }
+            Transport::Webhook(_) | Transport::Stdout(_) | Transport::Pull => {}
         }
     }
-}
-
-fn unwritten(results: Vec<Result<(), DeliverError>>) -> Vec<Delivered> {
-    results.into_iter().map(|it| it.map(|()| None)).collect()
 }

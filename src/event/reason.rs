@@ -75,8 +75,6 @@ pub enum ChangeOutcome {
     Unmatched,
     /// A newer change of the record makes it moot (a delete was accepted meanwhile).
     Superseded,
-    /// It is a write of ours coming back.
-    Echo,
     /// Its deliveries are queued.
     Planned,
     /// Set aside.
@@ -95,7 +93,6 @@ impl ChangeOutcome {
             Self::Unwanted => "unwanted",
             Self::Unmatched => "unmatched",
             Self::Superseded => "superseded",
-            Self::Echo => "echo",
             Self::Planned => "planned",
             Self::Quarantined { .. } => "quarantined",
         }

@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
-    deliver::{DeliverError, Delivered, Destination, Rate, RetrySchedule},
+    deliver::{DeliverError, Destination, Rate, RetrySchedule},
     event::{Delivery, DestinationName, Settled, Settlement},
     store::{Store, StoreError},
 };
@@ -21,7 +21,6 @@ use crate::{
 use super::{
     Metrics,
     breaker::{Allowed, Breaker, Failure, Recovery},
-    echo::Writing,
     retry::{MessageFailure, RETRY_AFTER_MAX, after_message_failure, later},
 };
 
@@ -50,8 +49,6 @@ pub struct Target {
     pub rate: Option<Rate>,
     /// Where deliveries come from.
     pub store: Store,
-    /// Our own writes to Zoho.
-    pub writing: Writing,
     /// Time.
     pub clock: Clock,
     /// Counts.
@@ -172,11 +169,6 @@ impl Dispatcher {
     }
 
     async fn deliver(&self, due: Vec<Delivery>, cancel: &CancellationToken) {
-        // Until the outcome is committed: a callback may come before the answer.
-        let flight = self
-            .target
-            .writing
-            .begin(self.target.destination.writes(&due));
         let results = self.target.destination.deliver(&due).await;
         let settlements: Vec<_> = due
             .iter()
@@ -184,7 +176,6 @@ impl Dispatcher {
             .filter_map(|(delivery, result)| self.outcome(delivery, result))
             .collect();
         self.settle(settlements, &due, cancel).await;
-        drop(flight);
         let state = self.breaker().state_number();
         self.target
             .metrics
@@ -195,11 +186,11 @@ impl Dispatcher {
     }
 
     /// `None` where nothing is written: the delivery is put back.
-    fn outcome(&self, delivery: &Delivery, result: Delivered) -> Option<Settlement> {
+    fn outcome(&self, delivery: &Delivery, result: Result<(), DeliverError>) -> Option<Settlement> {
         let target = &self.target;
         let now = target.clock.now();
         let settled = match result {
-            Ok(written) => {
+            Ok(()) => {
                 let recovery = self.breaker().succeeded(delivery.key);
                 self.recover(recovery);
                 let lag = now.duration_since(delivery.accepted_at);
@@ -208,7 +199,7 @@ impl Dispatcher {
                     .end_to_end_seconds
                     .with_label_values(&[target.name.as_str()])
                     .observe(lag.as_secs_f64().max(0.0));
-                Some(written.map_or(Settled::Delivered, Settled::Written))
+                Some(Settled::Delivered)
             }
             Err(DeliverError::Destination {
                 detail,

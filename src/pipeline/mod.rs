@@ -4,7 +4,6 @@
 mod backlog;
 mod breaker;
 mod dispatch;
-mod echo;
 mod metrics;
 mod plan;
 mod read;
@@ -13,7 +12,6 @@ mod retry;
 pub use self::{
     backlog::{BacklogWatch, Gate},
     dispatch::{Dispatcher, Target},
-    echo::Writing,
     metrics::Metrics,
     plan::{Planner, Rules},
 };

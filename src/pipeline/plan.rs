@@ -17,7 +17,6 @@ use crate::{
 
 use super::{
     Metrics,
-    echo::Writing,
     read::{Read, Reader},
     retry::later,
 };
@@ -46,8 +45,6 @@ pub struct Planner {
     pub rules: Arc<ArcSwap<Rules>>,
     /// Zoho.
     pub enricher: Arc<Enricher>,
-    /// Our own writes to it.
-    pub writing: Writing,
     /// Time.
     pub clock: Clock,
     /// Counts.
@@ -109,9 +106,7 @@ impl Planner {
         for claim in claims {
             match rules.routes.wants(&claim.change) {
                 None => finished.push(closed(claim, ChangeOutcome::Unwanted)),
-                Some(wants)
-                    if needs_nothing(&claim.change, &wants) && !self.may_be_echo(&claim) =>
-                {
+                Some(wants) if needs_nothing(&claim.change, &wants) => {
                     let event = bare_event(&claim);
                     finished.push(self.plan(&rules, claim, &event, None));
                 }
@@ -144,14 +139,6 @@ impl Planner {
         cancel: &CancellationToken,
     ) {
         let started = self.clock.monotonic();
-        tokio::select! {
-            biased;
-            () = self.writing.landed(&claim.change, &self.clock) => {}
-            () = cancel.cancelled() => {
-                self.store.give_back(&claim, self.clock.now());
-                return;
-            }
-        }
         let reader = Reader {
             store: &self.store,
             enricher: &self.enricher,
@@ -164,10 +151,7 @@ impl Planner {
             .unwrap_or_default();
         let finish = match reader.read(&claim, &wants, fetch).await {
             Read::Event { event, seen } => self.plan(rules, claim, &event, seen),
-            Read::Closed { outcome, seen } => Finish {
-                seen,
-                ..closed(claim, outcome)
-            },
+            Read::Closed(outcome) => closed(claim, outcome),
             Read::Again { after, reason } => {
                 debug!(change.id = %claim.change.id, ?after, reason, "change is read again later");
                 self.metrics
@@ -181,11 +165,6 @@ impl Planner {
         self.finish(vec![finish], cancel).await;
         let took = self.clock.monotonic().saturating_sub(started);
         self.metrics.plan_seconds.observe(took.as_secs_f64());
-    }
-
-    /// A write on its way is looked at first: once it has landed the store knows it.
-    fn may_be_echo(&self, claim: &Claim) -> bool {
-        self.writing.may_have_caused(&claim.change) || !self.store.own_writes(claim).is_empty()
     }
 
     fn plan(

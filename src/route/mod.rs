@@ -1,8 +1,6 @@
 //! Decides, purely: who listens to a change, and what is sent where.
 
 mod table;
-mod body;
-mod command;
 mod needs;
 mod decide;
 mod plan;
@@ -17,6 +15,6 @@ pub use self::{
     metrics::Metrics,
     table::{
         BodyTemplate, EnrichWish, Listen, MissingPolicy, Pattern, Plan, Route, RouteTable, Send,
-        Wants, Write,
+        Wants,
     },
 };

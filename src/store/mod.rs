@@ -14,7 +14,6 @@ mod accept;
 mod claim;
 mod due;
 mod dedup;
-mod own_writes;
 mod sqlite;
 
 use std::{
@@ -38,9 +37,7 @@ use self::{
     sqlite::{Readers, Writer, WriterParts},
     waiting::Waiting,
 };
-use crate::event::{
-    ConnectionName, DestinationName, ModuleName, OwnWrite, RecordId, RecordKey, Settlement,
-};
+use crate::event::{ConnectionName, DestinationName, ModuleName, RecordId, RecordKey, Settlement};
 
 pub use self::{
     error::StoreError,
@@ -153,13 +150,6 @@ impl Store {
     /// [`StoreError::Unavailable`] when nothing was written: the deliveries are still out; call again.
     pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
         self.work(|answer| Work::Settle(settlements, answer)).await
-    }
-
-    /// Writes of ours to the record of a claim, oldest first: those of the last 24 hours, as long as memory's bound has
-    /// room. Cheap. A write is here before the call of [`Self::settle`] that brought it returns.
-    pub fn own_writes(&self, claim: &Claim) -> Vec<OwnWrite> {
-        let writes = self.shared.waiting.own_writes();
-        writes.of(claim.key, &claim.change).cloned().collect()
     }
 
     /// The records as last seen; absent where never seen.

@@ -27,7 +27,7 @@ use crate::{
 /// Connections open at once; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 768;
 /// The largest body read.
-const BODY_BYTES_MAX: usize = 28 * 1024 * 1024;
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]

@@ -95,7 +95,6 @@ impl Screen {
                     ("unwanted", c.unwanted),
                     ("unmatched", c.unmatched),
                     ("superseded", c.superseded),
-                    ("echo", c.echo),
                     ("quarantined", c.quarantined),
                     ("waiting", c.waiting),
                 ],

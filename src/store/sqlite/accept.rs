@@ -10,9 +10,7 @@ use super::{
     totals::Totals,
 };
 use crate::{
-    event::{
-        Change, DestinationName, NotificationId, OwnWrite, QuarantineReason, RecordId, RecordKey,
-    },
+    event::{Change, DestinationName, NotificationId, QuarantineReason, RecordId, RecordKey},
     store::{
         dedup::Dedup,
         types::{Accept, Accepted, Content, DedupKey, NotificationNo, QuarantinedKind},
@@ -46,8 +44,6 @@ pub(super) enum Effect {
     DeliveryDropped(DestinationName, DeliveryClosed),
     /// A delivery waits until then.
     Again(DestinationName, RecordKey, i64, i64),
-    /// A write of ours is to be remembered.
-    Wrote(OwnWrite, Timestamp),
     /// Rows of a destination went to quarantine; true when none is left.
     Removed(DestinationName, u64, bool),
 }

@@ -10,12 +10,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::store::error::{Refusal, StoreError};
 
-/// The steps from an empty file to the format this program writes, which is their number. A new file takes all of them,
-/// an older one those that it lacks, a newer one is refused. A step is never changed once it was released.
-const STEPS: [&str; 2] = [
-    include_str!("schema.sql"),
-    include_str!("format_2_own_writes.sql"),
-];
+/// The format this program writes; an older one is migrated, a newer one refused.
+const FORMAT: i64 = 1;
 /// Written into the file's header: "zohk".
 const APPLICATION_ID: i64 = 0x7a6f_686b;
 /// Bytes of a page; set when the file is made. Against 4 KiB: a seventh less CPU per event, rows of 1 KiB leave less of
@@ -65,12 +61,11 @@ pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path).map_err(|error| unusable(path, &error))?;
     let format = prepare_format(&connection).map_err(|error| unusable(path, &error))?;
-    if format > STEPS.len() {
+    if format > FORMAT {
         return Err(StoreError::Unusable {
             detail: format!(
-                "{} has format {format}, this version knows up to {}: use a newer version",
-                path.display(),
-                STEPS.len()
+                "{} has format {format}, this version knows up to {FORMAT}: use a newer version",
+                path.display()
             ),
         });
     }
@@ -134,20 +129,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Makes or migrates the tables; gives the format of the file, which is newer than ours where nothing was done.
-fn prepare_format(connection: &Connection) -> rusqlite::Result<usize> {
-    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let found = usize::try_from(found).unwrap_or(usize::MAX);
-    for (at, step) in STEPS.iter().enumerate().skip(found) {
-        let format = at + 1;
+/// Makes or migrates the tables; gives the format found.
+fn prepare_format(connection: &Connection) -> rusqlite::Result<i64> {
+    let format: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if format == 0 {
         connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;\n{step}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {format};\nCOMMIT;",
+            "BEGIN IMMEDIATE;\n{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {FORMAT};\nCOMMIT;",
+            include_str!("schema.sql")
         ))?;
-        if found > 0 {
-            tracing::info!(format, "the store was brought to a newer format");
-        }
+        return Ok(FORMAT);
     }
-    Ok(found.max(STEPS.len()))
+    Ok(format)
 }
 
 fn sync_directory(path: &Path) -> std::io::Result<()> {

@@ -48,7 +48,6 @@ impl Transaction<'_> {
             ChangeOutcome::Unwanted => &mut self.totals.changes_unwanted,
             ChangeOutcome::Unmatched => &mut self.totals.changes_unmatched,
             ChangeOutcome::Superseded => &mut self.totals.changes_superseded,
-            ChangeOutcome::Echo => &mut self.totals.changes_echo,
             ChangeOutcome::Planned => &mut self.totals.changes_planned,
             ChangeOutcome::Quarantined { .. } => &mut self.totals.changes_quarantined,
         };

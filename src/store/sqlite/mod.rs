@@ -7,7 +7,6 @@ mod encode;
 mod accept;
 mod finish;
 mod settle;
-mod own_write;
 mod upkeep;
 mod retention;
 mod scan;

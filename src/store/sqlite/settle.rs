@@ -53,13 +53,6 @@ impl Transaction<'_> {
                 self.totals.deliveries_delivered += rows;
                 rows
             }
-            Settled::Written(write) => {
-                let rows = self.close_delivery(no.0, "delivered")?;
-                self.totals.deliveries_delivered += rows;
-                // It was made, whatever has become of the delivery meanwhile.
-                self.remember_write(write)?;
-                rows
-            }
             Settled::Expired => {
                 let rows = self.close_delivery(no.0, "expired")?;
                 self.totals.deliveries_expired += rows;

@@ -18,7 +18,6 @@ use super::{
     file::{self, Fault, Lock},
     group::{accept_all, do_work, refuse},
     names::Names,
-    own_write,
     read::Readers,
     retention::{self, Retention},
     scan,
@@ -331,8 +330,6 @@ impl Writer {
             .raise_sequences(self.totals.sequence);
         self.dedup = load_dedup(&connection, self.parts.clock.now().as_microsecond())?;
         scan::restart(&connection, &self.names, &self.parts.waiting)?;
-        let now = self.parts.clock.now();
-        own_write::load(&connection, &self.names, &self.parts.waiting, now)?;
         self.used_bytes = retention::used_bytes(&connection)?;
         self.checkpointer.watch(&mut connection)?;
         self.connection = Some(connection);

@@ -3,22 +3,19 @@
 use http::{HeaderName, StatusCode};
 use serde_json::json;
 
-use super::{coql, scope, tagging};
 use crate::{
     answer::{Answer, Refusal},
     call::{Call, Kind},
     faults::CallTrouble,
-    world::{World, scopes::Scopes, tokens::Access},
+    world::{World, tokens::Access},
 };
 
 /// Heavy calls of one org that may run at once, in any edition. Zoho: "API limits", v8.
 const SUB_CONCURRENCY_MAX: u32 = 10;
 /// Writes of more records than this are heavy. Same source.
 const LIGHT_RECORDS_MAX: usize = 10;
-/// Records per credit of a write, of a mass deletion, and of tags. Same source.
+/// Records per credit of a write. Same source.
 const RECORDS_PER_CREDIT: u64 = 10;
-const DELETED_PER_CREDIT: u64 = 100;
-const TAGGED_PER_CREDIT: u64 = 50;
 
 /// Whether a call may run.
 #[derive(Debug)]
@@ -89,15 +86,7 @@ fn authorize(world: &World, call: &Call) -> Result<(), Refusal> {
         ));
     };
     match world.tokens.access(token, world.clock.monotonic()) {
-        Access::Granted(Scopes::All) => Ok(()),
-        Access::Granted(scopes) => {
-            if scope::needs(call).iter().all(|it| scopes.allow(it)) {
-                Ok(())
-            } else {
-                let message = "invalid oauth scope to access this URL";
-                Err(plain("OAUTH_SCOPE_MISMATCH", message))
-            }
-        }
+        Access::Granted => Ok(()),
         Access::Invalid => Err(invalid_token()),
     }
 }
@@ -136,12 +125,6 @@ fn cost(call: &Call) -> u64 {
             records.div_ceil(RECORDS_PER_CREDIT).max(1)
         }
         Kind::Convert => 5,
-        Kind::Mail => 20,
-        Kind::BulkRead => 50,
-        Kind::BulkWrite => 500,
-        Kind::Coql => coql::cost(call),
-        Kind::MassDelete => ids_sent(call).div_ceil(DELETED_PER_CREDIT).max(1),
-        Kind::TagRecords => ids_sent(call).div_ceil(TAGGED_PER_CREDIT).max(1),
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
@@ -149,28 +132,10 @@ fn cost(call: &Call) -> u64 {
         | Kind::ReadList
         | Kind::ReadOne
         | Kind::Count
-        | Kind::Search
-        | Kind::FullData
-        | Kind::Tags
-        | Kind::Related
-        | Kind::Timeline
-        | Kind::Lock
         | Kind::Delete
-        | Kind::Notes
-        | Kind::Files
-        | Kind::BulkJob
-        | Kind::Composite
-        | Kind::Automation
-        | Kind::RecycleBin
         | Kind::Watch
         | Kind::Unknown => 1,
     }
-}
-
-/// Ids in the body.
-fn ids_sent(call: &Call) -> u64 {
-    let ids = call.json().and_then(|it| tagging::ids_sent(&it));
-    u64::try_from(ids.map_or(0, |it| it.len())).unwrap_or_default()
 }
 
 fn is_heavy(call: &Call) -> bool {
@@ -178,28 +143,14 @@ fn is_heavy(call: &Call) -> bool {
     match call.kind() {
         Kind::ReadList | Kind::ReadIds => has("cvid") || has("sort_by"),
         Kind::Insert | Kind::Update | Kind::Upsert => call.records_sent() > LIGHT_RECORDS_MAX,
-        Kind::Coql | Kind::Search | Kind::Convert | Kind::Mail | Kind::Composite => true,
+        Kind::Convert => true,
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
         | Kind::ReadOne
         | Kind::ReadDeleted
         | Kind::Count
-        | Kind::FullData
-        | Kind::Tags
-        | Kind::TagRecords
-        | Kind::Related
-        | Kind::Timeline
-        | Kind::Lock
         | Kind::Delete
-        | Kind::Notes
-        | Kind::Files
-        | Kind::BulkRead
-        | Kind::BulkWrite
-        | Kind::BulkJob
-        | Kind::Automation
-        | Kind::MassDelete
-        | Kind::RecycleBin
         | Kind::Watch
         | Kind::Unknown => false,
     }

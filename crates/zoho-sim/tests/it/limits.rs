@@ -82,14 +82,6 @@ async fn ten_sorted_lists_may_run_at_once_in_any_edition() {
 }
 
 #[tokio::test]
-async fn searches_share_that_limit() {
-    let path = "/crm/v8/Leads/search?word=marsh";
-    let (org, refused) = refused_at_once(Edition::Ultimate, path, 12, 10).await;
-    assert_eq!(refused, 2);
-    assert_eq!(org.sim.counters().calls(zoho_sim::Kind::Search), 12);
-}
-
-#[tokio::test]
 async fn reads_by_ids_are_counted() {
     let org = Org::start().await;
     let ids = org

@@ -1,9 +1,7 @@
 //! Tasks, Events, Calls, Cases, Solutions, Notes.
 
 use super::super::module::{
-    DataType::{
-        AutoNumber, Boolean, Date, DateTime, Email, Integer, Lookup, Phone, Text, TextArea,
-    },
+    DataType::{AutoNumber, Boolean, Date, DateTime, Email, Integer, Phone, Text, TextArea},
     Definition, ModuleDefinition,
 };
 
@@ -149,6 +147,5 @@ const SOLUTIONS: &[Definition] = &[
 const NOTES: &[Definition] = &[
     Definition::new("Note_Title", Text),
     Definition::new("Note_Content", TextArea).mandatory(),
-    // Of any module.
-    Definition::new("Parent_Id", Lookup).mandatory(),
+    Definition::lookup("Parent_Id", "Leads").mandatory(),
 ];
