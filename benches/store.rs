@@ -269,6 +269,7 @@ fn accept(now: Timestamp, record: usize) -> Accept {
             hash,
             window: Duration::from_hours(24),
         }),
+        unwanted: false,
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Parts {
     pub store: Store,
     pub clock: Clock,
     pub gate: Gate,
+    /// What the planner goes by; replaced by each start.
+    pub rules: Arc<ArcSwap<Rules>>,
     pub store_keys: Vec<SecretString>,
     pub metrics: Metrics,
 }
@@ -54,7 +56,8 @@ impl Core {
         let enricher = Arc::new(enricher(config, &parts)?);
         let writing = Writing::default();
         let dispatchers = dispatchers(config, &parts, &enricher, &writing)?;
-        let rules = Arc::new(ArcSwap::from_pointee(Rules {
+        let rules = Arc::clone(&parts.rules);
+        rules.store(Arc::new(Rules {
             routes: config.routes.clone(),
             fetch: config
                 .sources

@@ -25,7 +25,7 @@ use crate::{
     admin::{self, Access, AdminState, Gauges, pull},
     config::Config,
     deliver, enrich,
-    event::DestinationName,
+    event::{ChangeOutcome, DestinationName},
     pipeline, receive,
     receive::PublicPort,
     route,
@@ -89,6 +89,7 @@ impl App {
             store: store.clone(),
             clock: clock.clone(),
             gate: Arc::clone(&gate),
+            rules: Arc::default(),
             store_keys: options.store_keys.clone(),
             metrics,
         };
@@ -102,6 +103,7 @@ impl App {
                 clock: clock.clone(),
                 metrics: receive::Metrics::register(&registry)?,
                 gate,
+                unheard: unheard(&parts),
             },
         );
         let pull = pull::PullState::new(
@@ -188,6 +190,20 @@ impl Served {
         .await;
         tasks.shutdown().await;
         ended
+    }
+}
+
+/// What the routes as of now do not listen to.
+fn unheard(parts: &Parts) -> receive::Unheard {
+    let rules = Arc::clone(&parts.rules);
+    let unwanted = ChangeOutcome::Unwanted.as_str();
+    receive::Unheard {
+        is: Arc::new(move |change| !rules.load().routes.hears(change)),
+        closed: parts
+            .metrics
+            .pipeline
+            .changes_closed
+            .with_label_values(&[unwanted]),
     }
 }
 

@@ -311,8 +311,9 @@ impl Dispatcher {
         if settlements.is_empty() {
             return;
         }
+        let settlements: Arc<[Settlement]> = settlements.into();
         loop {
-            let wait = match self.target.store.settle(settlements.clone()).await {
+            let wait = match self.target.store.settle(Arc::clone(&settlements)).await {
                 Ok(()) => return,
                 Err(StoreError::Unavailable { retry_after, .. }) => retry_after,
                 Err(error @ StoreError::Unusable { .. }) => {

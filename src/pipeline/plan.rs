@@ -215,9 +215,10 @@ impl Planner {
     }
 
     /// Writes until it is written, or we are told to stop: then the claims are given back.
-    async fn finish(&self, finished: Vec<Finish>, cancel: &CancellationToken) {
+    async fn finish(&self, finished: impl Into<Arc<[Finish]>>, cancel: &CancellationToken) {
+        let finished: Arc<[Finish]> = finished.into();
         loop {
-            let wait = match self.store.finish(finished.clone()).await {
+            let wait = match self.store.finish(Arc::clone(&finished)).await {
                 Ok(()) => break,
                 Err(StoreError::Unavailable { retry_after, .. }) => retry_after,
                 Err(error @ StoreError::Unusable { .. }) => {
@@ -227,7 +228,7 @@ impl Planner {
             };
             tokio::select! {
                 () = cancel.cancelled() => {
-                    for finish in &finished {
+                    for finish in &*finished {
                         self.store.give_back(&finish.claim, self.clock.now());
                     }
                     return;
@@ -235,7 +236,7 @@ impl Planner {
                 () = self.clock.sleep(wait) => {}
             }
         }
-        for finish in &finished {
+        for finish in &*finished {
             self.count(&finish.outcome);
         }
     }

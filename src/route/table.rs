@@ -205,6 +205,11 @@ impl RouteTable {
         (!listening.is_empty()).then(|| needs::wants(change, &listening))
     }
 
+    /// Whether any route listens to such changes.
+    pub fn hears(&self, change: &Change) -> bool {
+        !self.listening(change).is_empty()
+    }
+
     /// Each listening route's decision, in the file's order. Pure.
     pub fn decide(&self, event: &EnrichedEvent, now: Timestamp) -> Vec<Decision<'_>> {
         let facts = Facts::of(event, now);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,6 +20,11 @@ pub(super) const ACCEPTS_WAITING_MAX: usize = 8_192;
 /// Other calls that may wait; more wait outside.
 pub(super) const WORK_WAITING_MAX: usize = 1_024;
 
+/// After a group of so many accepts the writer waits for more of them: senders are many, and each fsync serves more.
+const LINGER_FROM: usize = 8;
+/// It waits no longer than that.
+const LINGER: Duration = Duration::from_micros(800);
+
 /// Where an answer goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -33,8 +38,8 @@ pub(super) struct AcceptJob {
 /// Everything else that is written.
 #[derive(Debug)]
 pub(super) enum Work {
-    Finish(Vec<Finish>, Answer<()>),
-    Settle(Vec<Settlement>, Answer<()>),
+    Finish(Arc<[Finish]>, Answer<()>),
+    Settle(Arc<[Settlement]>, Answer<()>),
     PutToken(ConnectionName, Vec<u8>, Answer<()>),
     CloseGap(i64, Answer<()>),
     KeepDestinations {
@@ -88,6 +93,10 @@ pub(super) struct Mailbox {
 #[derive(Debug, Default)]
 struct Inner {
     accepts: VecDeque<AcceptJob>,
+    /// Accepts in the last batch.
+    before: usize,
+    /// The writer lingers until so many accepts wait; zero when it does not.
+    lingers_for: usize,
     work: VecDeque<Work>,
     gaps: HeldGaps,
     closed: bool,
@@ -104,8 +113,11 @@ impl Mailbox {
             return Err(Refusal::Busy);
         }
         inner.accepts.push_back(job);
+        let enough = inner.accepts.len() >= inner.lingers_for;
         drop(inner);
-        self.news.notify_one();
+        if enough {
+            self.news.notify_one();
+        }
         Ok(())
     }
 
@@ -118,8 +130,11 @@ impl Mailbox {
             return;
         }
         inner.work.push_back(work);
+        let lingers = inner.lingers_for > 0;
         drop(inner);
-        self.news.notify_one();
+        if !lingers {
+            self.news.notify_one();
+        }
     }
 
     /// Remembers that callbacks of a connection were refused, until it can be written.
@@ -147,13 +162,33 @@ impl Mailbox {
                 it.accepts.is_empty() && it.work.is_empty() && !it.closed
             })
             .unwrap_or_else(PoisonError::into_inner);
+        if inner.before >= LINGER_FROM {
+            inner = self.linger(inner, accepts_max);
+        }
         let count = inner.accepts.len().min(accepts_max);
+        inner.before = count;
         Batch {
             accepts: inner.accepts.drain(..count).collect(),
             work: std::mem::take(&mut inner.work),
             gaps: std::mem::take(&mut inner.gaps),
             closed: inner.closed && inner.accepts.is_empty(),
         }
+    }
+
+    /// Until twice as many accepts wait as came last time, or the time is over.
+    fn linger<'a>(
+        &'a self,
+        mut inner: MutexGuard<'a, Inner>,
+        accepts_max: usize,
+    ) -> MutexGuard<'a, Inner> {
+        let enough = inner.before.saturating_mul(2).min(accepts_max);
+        inner.lingers_for = enough;
+        let (mut inner, _) = self
+            .news
+            .wait_timeout_while(inner, LINGER, |it| it.accepts.len() < enough && !it.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        inner.lingers_for = 0;
+        inner
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

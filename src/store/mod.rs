@@ -115,6 +115,7 @@ impl Store {
             mailbox: Arc::default(),
             waiting: Arc::new(Waiting::new()),
             ready: Arc::default(),
+            runtime: tokio::runtime::Handle::current(),
         };
         let (mailbox, waiting) = (Arc::clone(&parts.mailbox), Arc::clone(&parts.waiting));
         let ready = Arc::clone(&parts.ready);
@@ -143,7 +144,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was written: the claims are still out; call again.
-    pub async fn finish(&self, finish: Vec<Finish>) -> Result<(), StoreError> {
+    pub async fn finish(&self, finish: impl Into<Arc<[Finish]>>) -> Result<(), StoreError> {
+        let finish = finish.into();
         self.work(|answer| Work::Finish(finish, answer)).await
     }
 
@@ -151,7 +153,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was written: the deliveries are still out; call again.
-    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
+    pub async fn settle(
+        &self,
+        settlements: impl Into<Arc<[Settlement]>>,
+    ) -> Result<(), StoreError> {
+        let settlements = settlements.into();
         self.work(|answer| Work::Settle(settlements, answer)).await
     }
 

@@ -38,6 +38,8 @@ pub struct Accept {
     pub content: Content,
     /// How a repeat is recognised, if it is.
     pub dedup: Option<DedupKey>,
+    /// No route listens to any of its changes: they are closed at once, and cost no second transaction.
+    pub unwanted: bool,
 }
 
 /// What was read from a notification.

@@ -122,6 +122,7 @@ impl Setup {
             body: "{}".into(),
             content: Content::Changes(changes.collect()),
             dedup: None,
+            unwanted: false,
         };
         self.store.accept(accept).await.unwrap();
         let mut ids = vec![];

@@ -51,6 +51,7 @@ pub(crate) fn accept(clock: &Clock, records: &[&str]) -> Accept {
         body: vec![b'x'; 1024].into(),
         content: Content::Changes(changes),
         dedup: None,
+        unwanted: false,
     }
 }
 
@@ -1060,4 +1061,30 @@ async fn a_file_of_the_first_format_is_migrated_with_what_it_holds() {
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
     assert_eq!(format, 2);
+}
+
+#[tokio::test]
+async fn what_nobody_listens_to_is_closed_as_it_is_accepted_but_a_delete_is_not() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let mut sent = accept(&clock, &["1", "2"]);
+    sent.unwanted = true;
+    if let Content::Changes(changes) = &mut sent.content {
+        changes[1].operation = Operation::Delete;
+    }
+    store.accept(sent).await.unwrap();
+    let changes = store.ledger().await.unwrap().changes;
+    assert_eq!(
+        (changes.created, changes.unwanted, changes.waiting),
+        (2, 1, 1)
+    );
+    let claims = quick(store.claim(10)).await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].change.operation, Operation::Delete);
+    store.close().await;
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let changes = store.ledger().await.unwrap().changes;
+    assert_eq!((changes.unwanted, changes.waiting), (1, 1));
 }

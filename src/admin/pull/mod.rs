@@ -285,7 +285,7 @@ impl PullState {
         let settlements = found
             .iter()
             .map(|lease| settlement(&lease.delivery, Settled::Delivered))
-            .collect();
+            .collect::<Arc<[_]>>();
         match self.store.settle(settlements).await {
             Ok(()) => {
                 self.metrics
@@ -304,7 +304,8 @@ impl PullState {
 
     /// Until it is written, or can never be: then they are due again after the next start.
     async fn settle_surely(self: Arc<Self>, settlements: Vec<Settlement>) {
-        while let Err(error) = self.store.settle(settlements.clone()).await {
+        let settlements: Arc<[Settlement]> = settlements.into();
+        while let Err(error) = self.store.settle(Arc::clone(&settlements)).await {
             match error {
                 StoreError::Unavailable {
                     reason,

@@ -20,7 +20,7 @@ use crate::{
 
 impl Transaction<'_> {
     /// Closes a change; one that is no longer open is skipped.
-    pub(super) fn finish(&mut self, finish: Finish) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, finish: &Finish) -> Result<(), Fault> {
         let Finish {
             claim,
             outcome,
@@ -28,14 +28,14 @@ impl Transaction<'_> {
             seen,
         } = finish;
         let mut rows = 0;
-        if self.close_change(&claim, &outcome, seen.as_ref())? {
+        if self.close_change(claim, outcome, seen.as_ref())? {
             rows = 1;
-            self.update_snapshot(&claim, &outcome, seen.is_some())?;
+            self.update_snapshot(claim, outcome, seen.is_some())?;
             self.totals.sequence = self.totals.sequence.max(claim.sequence.as_i64());
             for delivery in deliveries {
-                self.queue_delivery(&claim, delivery)?;
+                self.queue_delivery(claim, delivery.clone())?;
             }
-            self.count(&outcome);
+            self.count(outcome);
         }
         let next = self.next_change(claim.key)?;
         self.effects

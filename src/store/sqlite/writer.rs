@@ -16,7 +16,7 @@ use super::{
     accept::{Effect, Transaction},
     checkpoint::Checkpointer,
     file::{self, Fault, Lock},
-    group::{accept_all, do_work, refuse},
+    group::{Pending, accept_all, do_work, refuse, tell},
     names::Names,
     own_write,
     read::Readers,
@@ -56,6 +56,8 @@ pub(in crate::store) struct WriterParts {
     pub(in crate::store) mailbox: Arc<Mailbox>,
     pub(in crate::store) waiting: Arc<Waiting>,
     pub(in crate::store) ready: Arc<AtomicBool>,
+    /// Where the callers wait.
+    pub(in crate::store) runtime: tokio::runtime::Handle,
 }
 
 /// See the module.
@@ -228,7 +230,10 @@ impl Writer {
         // Before the answers, so that who was refused does not find it ready.
         self.tell_ready();
         let refusal = result.as_ref().err().map(Refusal::from);
-        for pending in answers {
+        let (told, going_on): (Vec<_>, Vec<_>) = answers.into_iter().partition(Pending::ends);
+        // Waking the callers one by one would cost this thread more than their rows.
+        self.parts.runtime.spawn(tell(told, refusal.clone()));
+        for pending in going_on {
             if let Some(more) = pending.answer(refusal.as_ref()) {
                 self.work.push_back(more);
             }
