@@ -1,6 +1,14 @@
 //! A client for the Zoho CRM v8 API.
 #![doc = include_str!("../README.md")]
 
+pub mod composite;
+pub mod convert;
+pub mod coql;
+pub mod notes;
+pub mod related;
+pub mod search;
+pub mod tags;
+
 mod auth;
 mod call;
 mod channels;
@@ -18,6 +26,7 @@ mod oauth;
 mod observe;
 mod org;
 mod page;
+mod parts;
 mod pipeline;
 mod raw;
 mod records;
