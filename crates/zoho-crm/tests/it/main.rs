@@ -7,6 +7,7 @@ mod client;
 mod limits;
 mod oauth;
 mod org;
+mod readme;
 mod records;
 mod simulator;
 mod support;
