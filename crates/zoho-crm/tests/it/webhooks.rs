@@ -1,17 +1,21 @@
 //! Workflow webhooks.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use jiff::civil::date;
 use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 use zoho_crm::{
     Authentication, Error, FailureQuery, FeatureType, ModuleRef, NewWebhook, Parameters, RawFormat,
     UsageGroup, WebhookBody, WebhookPatch, WebhookRequest, merge_field,
 };
+use zoho_sim::Sim;
 
 use crate::support::{
     error, json as answer,
     literal::{answering, asked},
+    sim::{client, simulator},
 };
 
 const ID: &str = "554023000002415001";
@@ -277,4 +281,126 @@ async fn usage_and_modules_are_given_as_they_are() {
     );
     let asked: Vec<Value> = asked(&zoho).await.into_iter().map(|it| it.2).collect();
     assert!(asked.iter().all(Value::is_null));
+}
+
+#[tokio::test]
+async fn a_webhook_lives_fires_and_fails_in_the_simulator() {
+    // Only the first test of the process installs it.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let receiver = MockServer::start().await;
+    Mock::given(path("/hook"))
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&receiver)
+        .await;
+    let settings = zoho_sim::Settings {
+        webhooks_to_private_hosts: true,
+        ..zoho_sim::Settings::on_loopback()
+    };
+    let sim = Sim::start(settings).await.unwrap();
+    let client = client(&sim);
+    assert!(
+        client
+            .webhooks()
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let text = format!(r#"{{"id":"{}"}}"#, merge_field("Leads", "id"));
+    let url = format!("{}/hook", receiver.uri());
+    let new = NewWebhook {
+        module: ModuleRef {
+            api_name: "Leads",
+            id: None,
+        },
+        url: &url,
+        ..webhook(WebhookRequest::Post {
+            headers: Parameters {
+                custom: &[("X-Secret", "s")],
+                ..Parameters::default()
+            },
+            body: WebhookBody::Raw {
+                format: RawFormat::Json,
+                text: &text,
+            },
+        })
+    };
+    let id = client.create_webhook(&new).await.unwrap();
+    let made = client.webhook(&id).await.unwrap().unwrap();
+    assert_eq!(
+        (made.name.as_str(), made.http_method.as_str()),
+        ("New lead", "POST")
+    );
+    assert_eq!(made.module.name, "Leads");
+
+    sim.workflow_rule("Leads", "insert", &id).unwrap();
+    let first = sim.insert("Leads", json!({"Last_Name": "Doe"})).unwrap();
+    settle(&sim).await;
+    let heard = receiver.received_requests().await.unwrap();
+    let body: Value = serde_json::from_slice(&heard[0].body).unwrap();
+    assert_eq!(body, json!({"id": first}));
+    assert_eq!(heard[0].headers["x-secret"], "s");
+
+    let away = format!("{}/gone", receiver.uri());
+    let changes = WebhookPatch {
+        url: Some(&away),
+        ..WebhookPatch::default()
+    };
+    client.update_webhook(&id, &changes).await.unwrap();
+    let lost = sim.insert("Leads", json!({"Last_Name": "Roe"})).unwrap();
+    settle(&sim).await;
+    let query = FailureQuery {
+        webhook_id: Some(&id),
+        ..FailureQuery::default()
+    };
+    let failures: Vec<_> = client
+        .webhook_failures(&query)
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].record.id, lost);
+    assert_eq!(failures[0].module.name, "Leads");
+    assert!(failures[0].failed_at.is_some());
+    let usage = client.webhook_usage(UsageGroup::Date).await.unwrap();
+    assert!(usage.daily_max.is_some(), "{usage:?}");
+    assert!(!client.webhook_modules().await.unwrap().is_empty());
+    assert_eq!(client.webhook("7").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn webhooks_that_no_rule_uses_are_deleted_in_the_simulator() {
+    let sim = simulator().await;
+    let client = client(&sim);
+    let mut ids = vec![];
+    for name in ["One", "Two", "Three"] {
+        let get = WebhookRequest::Get {
+            parameters: Parameters::default(),
+        };
+        let new = NewWebhook {
+            name,
+            module: ModuleRef {
+                api_name: "Leads",
+                id: None,
+            },
+            ..webhook(get)
+        };
+        ids.push(client.create_webhook(&new).await.unwrap());
+    }
+    let all: Vec<_> = client.webhooks().try_collect().await.unwrap();
+    assert_eq!(all.len(), 3);
+    client.delete_webhook(&ids[0]).await.unwrap();
+    let results = client.delete_webhooks(&[&ids[1], &ids[2]]).await.unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let none: Vec<_> = client.webhooks().try_collect().await.unwrap();
+    assert!(none.is_empty());
+    let failed = client.delete_webhook(&ids[0]).await.unwrap_err();
+    assert_eq!(failed.retry_after(), None, "{failed}");
+}
+
+async fn settle(sim: &Sim) {
+    tokio::time::timeout(Duration::from_secs(30), sim.callbacks_settled())
+        .await
+        .unwrap();
 }
