@@ -112,6 +112,7 @@ const RECORDS: &[&str] = &["create", "create in part", "list", "update", "delete
 const QUERY: &[&str] = &["coql", "search"];
 const TAGS: &[&str] = &["tags"];
 const CONTENT: &[&str] = &["notes", "attachments"];
+const CONVERT: &[&str] = &["convert"];
 const BULK: &[&str] = &["bulk read create", "bulk read poll", "bulk read download"];
 const NOTIFICATIONS: &[&str] = &["enable", "list", "update", "disable events", "disable"];
 
@@ -163,6 +164,16 @@ async fn python_writes_notes_and_attachments_and_reads_them_back() {
 #[tokio::test]
 async fn node_writes_notes_and_attachments_and_reads_them_back() {
     check(Language::Node, "content", CONTENT, 0).await;
+}
+
+#[tokio::test]
+async fn python_converts_a_lead() {
+    check(Language::Python, "convert", CONVERT, 0).await;
+}
+
+#[tokio::test]
+async fn node_converts_a_lead() {
+    check(Language::Node, "convert", CONVERT, 0).await;
 }
 
 #[tokio::test]
