@@ -149,7 +149,7 @@ impl Setup {
                     seen: None,
                 }
             });
-            let finish = finish.collect();
+            let finish = finish.collect::<Vec<_>>();
             self.store.finish(finish).await.unwrap();
         }
         ids.sort();

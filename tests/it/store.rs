@@ -174,7 +174,7 @@ async fn a_change_goes_all_the_way_and_the_ledger_adds_up() {
     let finishes = claims
         .into_iter()
         .map(|it| finish(it, &["erp", "queue"]))
-        .collect();
+        .collect::<Vec<_>>();
     store.finish(finishes).await.unwrap();
     assert_eq!(store.inbox().depth, 0);
 
@@ -669,7 +669,7 @@ async fn deliveries_of_a_removed_destination_go_to_quarantine() {
                 claims
                     .into_iter()
                     .map(|it| finish(it, &["erp", "queue"]))
-                    .collect(),
+                    .collect::<Vec<_>>(),
             )
             .await
             .unwrap();
@@ -798,7 +798,7 @@ async fn a_full_store_refuses_and_recovers_when_finished_rows_have_gone() {
     let claims = quick(store.claim(1000)).await;
     assert_eq!(claims.len(), accepted);
     store
-        .finish(claims.into_iter().map(|it| finish(it, &[])).collect())
+        .finish(claims.into_iter().map(|it| finish(it, &[])).collect::<Vec<_>>())
         .await
         .unwrap();
     wait_until(|| store.ready()).await;
@@ -988,7 +988,7 @@ async fn settle_as_written(store: &Store, writes: &[OwnWrite]) {
     assert_eq!(due.len(), writes.len());
     let settled = due.iter().zip(writes);
     let settled = settled.map(|(it, write)| settlement(it, Settled::Written(write.clone())));
-    store.settle(settled.collect()).await.unwrap();
+    store.settle(settled.collect::<Vec<_>>()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1000,7 +1000,7 @@ async fn a_write_of_ours_is_remembered_over_a_restart_and_counts_as_delivered() 
     let claims = quick(store.claim(10)).await;
     assert!(claims.iter().all(|it| store.own_writes(it).is_empty()));
     let finished = claims.into_iter().map(|it| finish(it, &["erp"]));
-    store.finish(finished.collect()).await.unwrap();
+    store.finish(finished.collect::<Vec<_>>()).await.unwrap();
     let writes = [
         write_to("1", "2026-11-22T10:00:00Z"),
         write_to("2", "2026-11-22T10:00:01Z"),
@@ -1041,7 +1041,7 @@ async fn a_file_of_the_first_format_is_migrated_with_what_it_holds() {
     store.accept(accept(&clock, &["1"])).await.unwrap();
     let claims = quick(store.claim(10)).await;
     let finished = claims.into_iter().map(|it| finish(it, &["erp"]));
-    store.finish(finished.collect()).await.unwrap();
+    store.finish(finished.collect::<Vec<_>>()).await.unwrap();
     store.close().await;
     drop(store);
     // All that later formats have added.

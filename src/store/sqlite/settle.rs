@@ -58,7 +58,7 @@ impl Transaction<'_> {
                 let rows = self.close_delivery(no.0, "delivered")?;
                 self.totals.deliveries_delivered += rows;
                 // It was made, whatever has become of the delivery meanwhile.
-                self.remember_write(write)?;
+                self.remember_write(write.clone())?;
                 rows
             }
             Settled::Expired => {
