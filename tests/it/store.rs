@@ -185,7 +185,7 @@ async fn a_change_goes_all_the_way_and_the_ledger_adds_up() {
         let settled = due
             .iter()
             .map(|it| settlement(it, Settled::Delivered))
-            .collect();
+            .collect::<Vec<_>>();
         store.settle(settled).await.unwrap();
     }
     let ledger = store.ledger().await.unwrap();
@@ -1026,7 +1026,7 @@ async fn a_write_of_ours_is_remembered_over_a_restart_and_counts_as_delivered() 
         outcome: ChangeOutcome::Echo,
         ..finish(claim, &[])
     });
-    store.finish(echoes.collect()).await.unwrap();
+    store.finish(echoes.collect::<Vec<_>>()).await.unwrap();
     let ledger = store.ledger().await.unwrap();
     assert!(ledger.adds_up(), "{ledger:?}");
     assert_eq!((ledger.changes.planned, ledger.changes.echo), (2, 3));
