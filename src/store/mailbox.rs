@@ -20,10 +20,10 @@ pub(super) const ACCEPTS_WAITING_MAX: usize = 8_192;
 /// Other calls that may wait; more wait outside.
 pub(super) const WORK_WAITING_MAX: usize = 1_024;
 
-/// After a group of so many accepts the writer waits for more of them: senders are many, and each fsync serves more.
+/// After a group of so many accepts the writer waits for as many again: senders are many, and each fsync serves more.
 const LINGER_FROM: usize = 8;
-/// It waits no longer than that.
-const LINGER: Duration = Duration::from_micros(800);
+/// It waits no longer than that (tried: 0, 100, 250, 400, 800 µs; more leaves the processor idle).
+const LINGER: Duration = Duration::from_micros(250);
 
 /// Where an answer goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -90,13 +90,25 @@ pub(super) struct Mailbox {
     news: Condvar,
 }
 
+/// How the writer waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sleep {
+    /// It does not, or has been woken.
+    #[default]
+    Awake,
+    /// Until there is anything to do.
+    Idle,
+    /// Until so many accepts wait.
+    Lingering(usize),
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     accepts: VecDeque<AcceptJob>,
     /// Accepts in the last batch.
     before: usize,
-    /// The writer lingers until so many accepts wait; zero when it does not.
-    lingers_for: usize,
+    /// What the sleeping writer is to be woken for; waking it costs a system call.
+    sleep: Sleep,
     work: VecDeque<Work>,
     gaps: HeldGaps,
     closed: bool,
@@ -113,11 +125,12 @@ impl Mailbox {
             return Err(Refusal::Busy);
         }
         inner.accepts.push_back(job);
-        let enough = inner.accepts.len() >= inner.lingers_for;
-        drop(inner);
-        if enough {
-            self.news.notify_one();
-        }
+        let wake = match inner.sleep {
+            Sleep::Awake => false,
+            Sleep::Idle => true,
+            Sleep::Lingering(enough) => inner.accepts.len() >= enough,
+        };
+        self.wake_if(wake, inner);
         Ok(())
     }
 
@@ -130,11 +143,8 @@ impl Mailbox {
             return;
         }
         inner.work.push_back(work);
-        let lingers = inner.lingers_for > 0;
-        drop(inner);
-        if !lingers {
-            self.news.notify_one();
-        }
+        let wake = inner.sleep == Sleep::Idle;
+        self.wake_if(wake, inner);
     }
 
     /// Remembers that callbacks of a connection were refused, until it can be written.
@@ -155,15 +165,13 @@ impl Mailbox {
 
     /// Waits up to `wait` for something to do, then takes it all, at most `accepts_max` accepts.
     pub(super) fn take(&self, wait: Duration, accepts_max: usize) -> Batch {
-        let inner = self.lock();
-        let (mut inner, _) = self
-            .news
-            .wait_timeout_while(inner, wait, |it| {
-                it.accepts.is_empty() && it.work.is_empty() && !it.closed
-            })
-            .unwrap_or_else(PoisonError::into_inner);
+        let idle = |it: &Inner| it.accepts.is_empty() && it.work.is_empty();
+        let mut inner = self.sleep(self.lock(), Sleep::Idle, wait, idle);
         if inner.before >= LINGER_FROM {
-            inner = self.linger(inner, accepts_max);
+            // As many as came last time.
+            let enough = inner.before.min(accepts_max);
+            let few = |it: &Inner| it.accepts.len() < enough;
+            inner = self.sleep(inner, Sleep::Lingering(enough), LINGER, few);
         }
         let count = inner.accepts.len().min(accepts_max);
         inner.before = count;
@@ -175,20 +183,34 @@ impl Mailbox {
         }
     }
 
-    /// Until twice as many accepts wait as came last time, or the time is over.
-    fn linger<'a>(
+    /// Sleeps while `waits` holds, `wait` at most.
+    fn sleep<'a>(
         &'a self,
         mut inner: MutexGuard<'a, Inner>,
-        accepts_max: usize,
+        sleep: Sleep,
+        wait: Duration,
+        waits: impl Fn(&Inner) -> bool,
     ) -> MutexGuard<'a, Inner> {
-        let enough = inner.before.saturating_mul(2).min(accepts_max);
-        inner.lingers_for = enough;
+        inner.sleep = sleep;
         let (mut inner, _) = self
             .news
-            .wait_timeout_while(inner, LINGER, |it| it.accepts.len() < enough && !it.closed)
+            .wait_timeout_while(inner, wait, |it| {
+                let waits = waits(it) && !it.closed;
+                // Woken by chance, it is to be woken again.
+                it.sleep = if waits { sleep } else { Sleep::Awake };
+                waits
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        inner.lingers_for = 0;
+        inner.sleep = Sleep::Awake;
         inner
+    }
+
+    fn wake_if(&self, wake: bool, mut inner: MutexGuard<'_, Inner>) {
+        if wake {
+            inner.sleep = Sleep::Awake;
+            drop(inner);
+            self.news.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
