@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use clock::Clock;
 use secrecy::SecretString;
 use tokio::{task::JoinSet, time::timeout};
@@ -29,6 +29,8 @@ pub(super) struct Parts {
     pub gate: Gate,
     /// What the planner goes by; replaced by each start.
     pub rules: Arc<ArcSwap<Rules>>,
+    /// What it will go by once the core that starts now has started.
+    pub coming: Arc<ArcSwapOption<Rules>>,
     pub store_keys: Vec<SecretString>,
     pub metrics: Metrics,
 }
@@ -49,22 +51,53 @@ pub(super) struct Core {
     enricher: Arc<Enricher>,
 }
 
-impl Core {
+/// A core that is set up and does nothing yet.
+pub(super) struct Prepared {
+    parts: Parts,
+    rules: Arc<Rules>,
+    enricher: Arc<Enricher>,
+    writing: Writing,
+    dispatchers: Vec<Dispatcher>,
+}
+
+impl Prepared {
+    /// From now on nothing that its rules listen to counts as unheard.
+    ///
     /// # Errors
-    /// When a connection or destination cannot be set up. Nothing runs then.
-    pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
+    /// When a connection or destination cannot be set up.
+    pub(super) fn new(config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let enricher = Arc::new(enricher(config, &parts)?);
         let writing = Writing::default();
         let dispatchers = dispatchers(config, &parts, &enricher, &writing)?;
-        let rules = Arc::clone(&parts.rules);
-        rules.store(Arc::new(Rules {
+        let fetch = config.sources.values();
+        let rules = Arc::new(Rules {
             routes: config.routes.clone(),
-            fetch: config
-                .sources
-                .values()
-                .map(|source| (source.name.clone(), source.fetch))
-                .collect(),
-        }));
+            fetch: fetch.map(|it| (it.name.clone(), it.fetch)).collect(),
+        });
+        parts.coming.store(Some(Arc::clone(&rules)));
+        Ok(Self {
+            parts,
+            rules,
+            enricher,
+            writing,
+            dispatchers,
+        })
+    }
+}
+
+impl Core {
+    /// Starts it. No other may run.
+    pub(super) async fn start(config: &Config, prepared: Prepared) -> Self {
+        let Prepared {
+            parts,
+            rules,
+            enricher,
+            writing,
+            dispatchers,
+        } = prepared;
+        parts.rules.store(rules);
+        parts.coming.store(None);
+        let rules = Arc::clone(&parts.rules);
         keep_destinations(config, &parts.store).await;
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -82,21 +115,11 @@ impl Core {
             tasks.spawn(dispatcher.run(cancel.child_token()));
         }
         tasks.spawn(backlog_watch(config, &parts, rules).run(cancel.child_token()));
-        Ok(Self {
+        Self {
             cancel,
             tasks,
             enricher,
-        })
-    }
-
-    /// Whether it could start.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    pub(super) fn check(config: &Config, parts: &Parts) -> anyhow::Result<()> {
-        let enricher = enricher(config, parts)?;
-        dispatchers(config, parts, &enricher, &Writing::default())?;
-        Ok(())
+        }
     }
 
     /// Waits for the end of any part, which is a fault: all run until they are told to stop.
@@ -104,7 +127,8 @@ impl Core {
         self.tasks.join_next().await;
     }
 
-    /// Takes no more work, waits for what is in flight; false when `deadline` passed first and it was cut off.
+    /// Takes no more work, waits for what is in flight; false when `deadline` passed first. What is in flight then ends
+    /// by itself, or with the process, after whose next start it is done again.
     pub(super) async fn stop(mut self, deadline: Duration) -> bool {
         self.cancel.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };

@@ -33,7 +33,7 @@ use crate::{
     telemetry,
 };
 
-use self::core::{Core, Metrics, Parts};
+use self::core::{Core, Metrics, Parts, Prepared};
 
 pub use self::{
     options::{Options, StoreUrl},
@@ -90,6 +90,7 @@ impl App {
             clock: clock.clone(),
             gate: Arc::clone(&gate),
             rules: Arc::default(),
+            coming: Arc::default(),
             store_keys: options.store_keys.clone(),
             metrics,
         };
@@ -115,7 +116,7 @@ impl App {
         let destinations = Arc::new(ArcSwap::from_pointee(names(&config)));
         let gauges = Gauges::register(&registry, store.clone(), clock)?;
         let reload_metrics = reload::Metrics::register(&registry)?;
-        let core = Core::start(&config, parts.clone()).await?;
+        let core = Core::start(&config, Prepared::new(&config, parts.clone())?).await;
         let state = AdminState {
             store: store.clone(),
             registry,
@@ -193,12 +194,17 @@ impl Served {
     }
 }
 
-/// What the routes as of now do not listen to.
+/// What the routes do not listen to, neither those of now nor those that a reload is about to bring.
 fn unheard(parts: &Parts) -> receive::Unheard {
-    let rules = Arc::clone(&parts.rules);
+    let (rules, coming) = (Arc::clone(&parts.rules), Arc::clone(&parts.coming));
     let unwanted = ChangeOutcome::Unwanted.as_str();
     receive::Unheard {
-        is: Arc::new(move |change| !rules.load().routes.hears(change)),
+        is: Arc::new(move |change| {
+            // In this order: what is coming becomes what is now before it stops coming.
+            let comes = coming.load();
+            let comes = comes.as_ref().is_some_and(|it| it.routes.hears(change));
+            !comes && !rules.load().routes.hears(change)
+        }),
         closed: parts
             .metrics
             .pipeline

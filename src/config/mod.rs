@@ -4,6 +4,7 @@ mod amqp;
 mod connections;
 mod cross;
 mod destinations;
+mod fingerprint;
 mod mask;
 mod problem;
 mod proof;
@@ -35,7 +36,10 @@ use self::{
     yaml::{Node, SyntaxError, Value},
 };
 
-pub use self::problem::{Problem, Problems, Severity};
+pub use self::{
+    fingerprint::Fingerprint,
+    problem::{Problem, Problems, Severity},
+};
 
 /// Largest `routes.yaml`, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -97,10 +101,9 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config,
             return Err(Problems::new(file, vec![without_place(message)]));
         }
     };
-    let folder = path.parent().unwrap_or(Path::new("."));
     let origins = Origins {
         variable: env,
-        folder,
+        folder: folder(path),
     };
     match parse(&source, origins) {
         Ok((mut config, warnings)) => {
@@ -109,6 +112,11 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config,
         }
         Err(problems) => Err(Problems::new(file, problems)),
     }
+}
+
+/// What the paths in a file are relative to.
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 fn read_file(path: &Path) -> Result<String, String> {

@@ -28,6 +28,9 @@ const CLAIMS_MAX: usize = 4096;
 /// Changes taken in one go.
 const CLAIM_BATCH_MAX: usize = 512;
 
+/// A read that is not back so long after we were told to stop is left alone; it changes nothing at Zoho.
+const READ_GRACE: Duration = Duration::from_secs(3);
+
 /// What a reload replaces.
 #[derive(Debug, Default)]
 pub struct Rules {
@@ -162,7 +165,15 @@ impl Planner {
             .get(&claim.change.source)
             .copied()
             .unwrap_or_default();
-        let finish = match reader.read(&claim, &wants, fetch).await {
+        let read = tokio::select! {
+            biased;
+            read = reader.read(&claim, &wants, fetch) => read,
+            () = self.cancelled_for(cancel, READ_GRACE) => {
+                self.store.give_back(&claim, self.clock.now());
+                return;
+            }
+        };
+        let finish = match read {
             Read::Event { event, seen } => self.plan(rules, claim, &event, seen),
             Read::Closed { outcome, seen } => Finish {
                 seen,
@@ -181,6 +192,12 @@ impl Planner {
         self.finish(vec![finish], cancel).await;
         let took = self.clock.monotonic().saturating_sub(started);
         self.metrics.plan_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Returns so long after `cancel`.
+    async fn cancelled_for(&self, cancel: &CancellationToken, grace: Duration) {
+        cancel.cancelled().await;
+        self.clock.sleep(grace).await;
     }
 
     /// A write on its way is looked at first: once it has landed the store knows it.

@@ -91,6 +91,8 @@ async fn receive(
     let Incoming { entry, head, peer } = request;
     let method = method(&head.method, &entry.source.kind)?;
     let Ok(_slot) = port.slots.try_acquire() else {
+        // Not proven, but it may well have been Zoho.
+        open_gap(port, entry, Refused::Busy);
         return Err(Refused::Busy.into());
     };
     let limits = &sources.limits;
@@ -212,7 +214,7 @@ async fn store(port: &PublicPort, entry: &Entry, split: Split) -> Result<Accepte
     Err(Refused::Store { retry_after })
 }
 
-/// A proven callback was not accepted: what it said must be looked for later. The store does it for its own refusals.
+/// A callback was not accepted: what it said must be looked for later. The store does it for its own refusals.
 fn open_gap(port: &PublicPort, entry: &Entry, why: Refused) {
     if let Some(connection) = &entry.source.connection {
         port.parts.store.open_gap(connection, why.reason());

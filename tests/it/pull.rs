@@ -267,6 +267,21 @@ async fn a_long_poll_is_answered_when_an_event_comes() {
 }
 
 #[tokio::test]
+async fn a_long_poll_is_answered_when_we_stop() {
+    let setup = Setup::start().await;
+    let both = async {
+        tokio::join!(setup.lease("bi", "wait=30s"), async {
+            setup.cancel.cancel()
+        })
+    };
+    let (leased, ()) = tokio::time::timeout(Duration::from_secs(15), both)
+        .await
+        .unwrap();
+    assert!(leased.is_empty());
+    setup.end().await;
+}
+
+#[tokio::test]
 async fn what_nobody_takes_expires() {
     let setup = Setup::start().await;
     setup.plan(0..150).await;

@@ -196,12 +196,17 @@ impl Writer {
         let waiting = Arc::clone(&self.parts.waiting);
         let clock = self.parts.clock.clone();
         let gaps = std::mem::take(&mut self.gaps);
+        let mut accepts = Some(accepts);
         let result = self.write(|transaction| {
             if chores {
                 transaction.write_gaps(&gaps)?;
                 transaction.beat();
             }
-            accept_all(transaction, accepts, &mut answers)?;
+            accept_all(
+                transaction,
+                accepts.take().unwrap_or_default(),
+                &mut answers,
+            )?;
             let until = clock.monotonic() + WORK_SLICE;
             for _ in 0..WORK_PER_GROUP {
                 let Some(next) = work.pop_front() else {
@@ -230,6 +235,10 @@ impl Writer {
         // Before the answers, so that who was refused does not find it ready.
         self.tell_ready();
         let refusal = result.as_ref().err().map(Refusal::from);
+        if let Some(refusal) = &refusal {
+            // Not even looked at, since the transaction did not begin.
+            refuse(accepts.unwrap_or_default(), refusal);
+        }
         let (told, going_on): (Vec<_>, Vec<_>) = answers.into_iter().partition(Pending::ends);
         // Waking the callers one by one would cost this thread more than their rows.
         self.parts.runtime.spawn(tell(told, refusal.clone()));
