@@ -55,6 +55,11 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
             world.jobs.takes = Duration::from_millis(ms.ok_or(SimError::Unreadable)?);
             Ok(done())
         }
+        (&Method::PUT, ["webhooks"]) => {
+            let private = body()?.get("private_hosts").and_then(Value::as_bool);
+            world.automation.private_hosts = private.ok_or(SimError::Unreadable)?;
+            Ok(done())
+        }
         (&Method::POST, ["fire"]) => {
             let fired = hands::fire(world, &body()?)?;
             Ok(Answer::ok(json!({"callbacks": fired})))
