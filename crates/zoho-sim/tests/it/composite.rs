@@ -19,9 +19,14 @@ async fn send(org: &Org, subs: Value) -> Answer {
 /// What each sub-request was answered, or its error code.
 fn outcomes(answer: &Answer) -> Vec<Value> {
     let items = answer.body["__composite_requests"].as_array().unwrap();
-    let outcome = |it: &Value| match it["details"]["response"]["status_code"].clone() {
-        Value::Null => it["code"].clone(),
-        status => status,
+    let outcome = |it: &Value| {
+        let status = &it["details"]["response"]["status_code"];
+        let told = if status.is_null() {
+            &it["code"]
+        } else {
+            status
+        };
+        told.clone()
     };
     items.iter().map(outcome).collect()
 }
@@ -219,6 +224,11 @@ async fn what_is_no_composite_call_is_refused_and_makes_none() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
         assert_eq!(answer.body["code"], code, "{body}");
     }
+}
+
+#[tokio::test]
+async fn sub_requests_that_cannot_be_are_refused_each_on_its_own() {
+    let org = Org::start().await;
     for (sub, outcome) in [
         (json!({"uri": "/crm/v8/org"}), json!("MANDATORY_NOT_FOUND")),
         (json!({"method": "GET"}), json!("MANDATORY_NOT_FOUND")),
