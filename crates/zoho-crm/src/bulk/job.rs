@@ -109,7 +109,7 @@ pub struct JobWait {
     pub first: Duration,
     /// The longest pause.
     pub longest: Duration,
-    /// How long to wait in all.
+    /// How long to wait for one job in all.
     pub total: Duration,
     /// Told of every step.
     pub progress: Option<Progress>,

@@ -1,22 +1,23 @@
 //! Bulk writes: rows zipped, uploaded, written by a job, and told apart afterwards.
 
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write, time::Duration};
 
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 use zoho_crm::{
-    Error, MemoryTokenStore,
+    Client, Error, Limits, MemoryTokenStore, Settings,
     bulk::{
         BulkWrite, ColumnMapping, CsvZip, JobState, JobStep, JobWait, RowState, WRITE_ROWS_MAX,
         WriteJob, WriteOperation, WriteResource, WriteRow,
     },
 };
+use zoho_sim::{Fault, On, Sim, What};
 
 use crate::support::{
     Zoho, client_with, error, json as answer,
     literal::{answering, asked, header, last_asked, parts, unzipped, zipped},
-    while_time_runs,
+    sim, while_time_runs,
 };
 
 const JOB: &str = "111111000001541958";
@@ -423,4 +424,148 @@ async fn a_file_becomes_as_many_parts_as_its_rows_need() {
     assert!(matches!(failed, Err(Error::Misuse { .. })), "{failed:?}");
     let missing = CsvZip::parts_of_file("/nowhere/at/all").try_next().await;
     assert!(matches!(missing, Err(Error::File { .. })), "{missing:?}");
+}
+
+async fn org() -> (Sim, Client, String) {
+    // Only the first test of the process installs it.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let settings = zoho_sim::Settings {
+        bulk_time: Duration::from_millis(30),
+        ..zoho_sim::Settings::on_loopback()
+    };
+    let sim = Sim::start(settings).await.unwrap();
+    let client = sim::client(&sim);
+    let zgid = client.org().await.unwrap().zgid.unwrap();
+    (sim, client, zgid)
+}
+
+fn quick() -> JobWait {
+    JobWait {
+        first: Duration::from_millis(100),
+        total: Duration::from_secs(30),
+        ..JobWait::default()
+    }
+}
+
+/// Uploads, writes, waits, and gives what became of each row.
+async fn write(
+    (client, zgid): (&Client, &str),
+    operation: WriteOperation,
+    find_by: Option<&str>,
+    csv: &CsvZip,
+) -> (WriteJob, Vec<WriteRow>) {
+    let file = client.upload_csv(csv, zgid).await.unwrap();
+    let resource = WriteResource {
+        find_by: find_by.map(ToOwned::to_owned),
+        ..WriteResource::of("Leads", &file, csv)
+    };
+    let write = BulkWrite::new(operation, resource);
+    let id = client.create_bulk_write(&write).await.unwrap();
+    let job = client.wait_for_bulk_write(&id, &quick()).await.unwrap();
+    let rows = client.bulk_write_rows(&job, &quick()).await.unwrap();
+    let rows = rows.try_collect().await.unwrap();
+    (job, rows)
+}
+
+#[tokio::test]
+async fn rows_become_records_and_are_changed_and_each_is_told() {
+    let (sim, client, zgid) = org().await;
+    let org = (&client, zgid.as_str());
+    let columns = ["Last_Name", "Company", "Email"];
+    let new = [
+        ["Doe", "Example", "doe@example.com"],
+        ["Roe", "Example", "roe@example.com"],
+        ["", "Example", "poe@example.com"],
+    ];
+    let csv = CsvZip::of_rows("leads.csv", &columns, new).unwrap();
+    let (job, rows) = write(org, WriteOperation::Insert, None, &csv).await;
+    assert_eq!(job.state, JobState::Completed);
+    let file = job.resources[0].file.as_ref().unwrap();
+    assert_eq!((file.added, file.skipped, file.total), (2, 1, 3));
+    let states: Vec<_> = rows.iter().map(|it| it.state).collect();
+    assert_eq!(
+        states,
+        [RowState::Added, RowState::Added, RowState::Skipped]
+    );
+    assert_eq!(rows[2].errors[0].code.as_str(), "MANDATORY_NOT_FOUND");
+    assert_eq!(rows[2].errors[0].column.as_deref(), Some("Last_Name"));
+    let doe = rows[0].record_id.clone().unwrap();
+    let seen = client.record("Leads", &doe).await.unwrap().record.unwrap();
+    assert_eq!(seen["Email"], "doe@example.com");
+    assert_eq!(sim.records("Leads").len(), 2);
+
+    let known = [
+        ["Doe", "Example", "doe@example.com"],
+        ["Moe", "Example", "moe@example.com"],
+    ];
+    let csv = CsvZip::of_rows("leads.csv", &columns, known).unwrap();
+    let (_, rows) = write(org, WriteOperation::Upsert, Some("Email"), &csv).await;
+    let states: Vec<_> = rows.iter().map(|it| it.state).collect();
+    assert_eq!(states, [RowState::Updated, RowState::Added]);
+    assert_eq!(rows[0].record_id.as_deref(), Some(doe.as_str()));
+
+    let ids = [[doe.as_str(), "555-1"], ["1", "555-2"]];
+    let csv = CsvZip::of_rows("leads.csv", &["id", "Phone"], ids).unwrap();
+    let (_, rows) = write(org, WriteOperation::Update, Some("id"), &csv).await;
+    assert_eq!(rows[0].state, RowState::Updated);
+    assert_eq!(rows[1].state, RowState::Skipped);
+    let seen = client.record("Leads", &doe).await.unwrap().record.unwrap();
+    assert_eq!(seen["Phone"], "555-1");
+    assert_eq!(sim.records("Leads").len(), 3);
+}
+
+#[tokio::test]
+async fn a_whole_file_of_25000_rows_is_written_and_every_row_is_told() {
+    let (sim, client, zgid) = org().await;
+    let rows = (0..WRITE_ROWS_MAX).map(|at| [format!("Doe {at}"), "Example".to_owned()]);
+    let csv = CsvZip::of_rows("leads.csv", &["Last_Name", "Company"], rows).unwrap();
+    let (job, rows) = write((&client, &zgid), WriteOperation::Insert, None, &csv).await;
+    assert_eq!(job.rows(), Some(25_000));
+    let ids: BTreeSet<_> = rows.iter().filter_map(|it| it.record_id.as_ref()).collect();
+    assert_eq!(ids.len(), WRITE_ROWS_MAX);
+    assert_eq!(sim.records("Leads").len(), WRITE_ROWS_MAX);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_and_an_upload_of_another_org_are_told() {
+    let (sim, client, zgid) = org().await;
+    let refused = client.upload_csv(&leads(), "1").await.unwrap_err();
+    assert!(matches!(refused, Error::Invalid { .. }), "{refused}");
+    let file = client.upload_csv(&leads(), &zgid).await.unwrap();
+    let fault = Fault {
+        on: On::Bulk,
+        what: What::FailJob,
+        times: Some(1),
+        chance: 1.0,
+    };
+    assert!(sim.faults().add(fault));
+    let resource = WriteResource::of("Leads", &file, &leads());
+    let write = BulkWrite::new(WriteOperation::Insert, resource);
+    let id = client.create_bulk_write(&write).await.unwrap();
+    let job = client.wait_for_bulk_write(&id, &quick()).await.unwrap();
+    assert_eq!(job.state, JobState::Failed);
+    let nothing = client.bulk_write_rows(&job, &quick()).await.err();
+    assert!(matches!(nothing, Some(Error::Misuse { .. })), "{nothing:?}");
+    assert_eq!(sim.records("Leads").len(), 0);
+}
+
+#[tokio::test]
+async fn a_job_costs_500_credits_and_is_not_made_when_they_are_not_there() {
+    let (sim, _client, zgid) = org().await;
+    let client = sim::client_with(Settings {
+        limits: Limits {
+            credits_daily: Some(1000),
+            credits_reserve_percent: 0,
+            ..Limits::default()
+        },
+        ..sim::settings(&sim)
+    });
+    let before = sim.counters().credits_used;
+    let file = client.upload_csv(&leads(), &zgid).await.unwrap();
+    let resource = WriteResource::of("Leads", &file, &leads());
+    let write = BulkWrite::new(WriteOperation::Insert, resource);
+    client.create_bulk_write(&write).await.unwrap();
+    let refused = client.create_bulk_write(&write).await.unwrap_err();
+    assert!(matches!(refused, Error::CreditsSpent { .. }), "{refused}");
+    assert_eq!(sim.counters().credits_used - before, 501);
 }
