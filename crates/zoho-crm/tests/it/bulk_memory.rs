@@ -1,7 +1,8 @@
 //! How much memory a client takes that reads 200,000 rows: in a process of its own.
 
-use std::{collections::HashSet, process::Stdio, time::Duration};
+use std::{collections::HashSet, io::Write, process::Stdio, time::Duration};
 
+use clock::Clock;
 use futures_util::TryStreamExt;
 use tokio::process::Command;
 use zoho_crm::bulk::{BulkRead, JobWait};
@@ -15,14 +16,27 @@ const RESIDENT_KIB_MAX: u64 = 100 * 1024;
 const ROWS: usize = 200_000;
 const FEW_ROWS: usize = 2_000;
 
+const FIELDS: &[&str] = &[
+    "First_Name",
+    "Last_Name",
+    "Company",
+    "Email",
+    "Phone",
+    "Lead_Source",
+    "Lead_Status",
+    "Owner",
+    "Created_Time",
+    "Modified_Time",
+];
+
 /// Where the client's process finds the simulator.
 const URL: &str = "ZOHO_CRM_TEST_BULK_URL";
 
-const CLIENT: &str = "bulk_memory::the_client_reads_every_row_of_every_column";
+const CLIENT: &str = "bulk_memory::the_client_reads_every_row";
 
 /// Alone it reads a few rows of a simulator of its own; started by the test below, all of its.
 #[tokio::test]
-async fn the_client_reads_every_row_of_every_column() {
+async fn the_client_reads_every_row() {
     let Some(url) = std::env::var_os(URL) else {
         let sim = simulator().await;
         sim.generate("Leads", FEW_ROWS).unwrap();
@@ -34,7 +48,8 @@ async fn the_client_reads_every_row_of_every_column() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|it| it.starts_with("VmHWM")).unwrap();
     let kib = line.split_whitespace().nth(1).unwrap();
-    println!("\nread {rows} rows, at most {kib} KiB");
+    // To the process that started this one.
+    writeln!(std::io::stdout(), "\nread {rows} rows, at most {kib} KiB").unwrap();
 }
 
 async fn read(url: &str) -> usize {
@@ -44,7 +59,7 @@ async fn read(url: &str) -> usize {
         longest: Duration::from_millis(500),
         ..JobWait::default()
     };
-    let mut rows = client.bulk_read_rows(&BulkRead::of("Leads", &[]), &wait);
+    let mut rows = client.bulk_read_rows(&BulkRead::of("Leads", FIELDS), &wait);
     let mut ids = HashSet::new();
     while let Some(row) = rows.try_next().await.unwrap() {
         let id: u64 = row.get("Id").unwrap().parse().unwrap();
@@ -61,7 +76,8 @@ async fn two_hundred_thousand_rows_are_read_in_less_than_100_mib() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let sim = Sim::start(zoho_sim::Settings::on_loopback()).await.unwrap();
     sim.generate("Leads", ROWS).unwrap();
-    let started = std::time::Instant::now();
+    let clock = Clock::real();
+    let started = clock.monotonic();
     let client = Command::new(std::env::current_exe().unwrap())
         .args([CLIENT, "--exact", "--nocapture"])
         .env(URL, sim.base_url())
@@ -75,7 +91,8 @@ async fn two_hundred_thousand_rows_are_read_in_less_than_100_mib() {
     let line = text.lines().find(|it| it.starts_with("read ")).unwrap();
     let words: Vec<&str> = line.split_whitespace().collect();
     let (rows, kib): (usize, u64) = (words[1].parse().unwrap(), words[5].parse().unwrap());
-    println!("{line}, {} ms", started.elapsed().as_millis());
+    let took = clock.monotonic().saturating_sub(started);
+    writeln!(std::io::stdout(), "{line}, {took:?}").unwrap();
     assert_eq!(rows, ROWS);
     assert!(kib < RESIDENT_KIB_MAX, "{kib} KiB");
 }

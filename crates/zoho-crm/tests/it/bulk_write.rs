@@ -100,18 +100,8 @@ async fn an_upload_goes_to_the_upload_host_and_is_never_repeated_blindly() {
     assert_eq!((api.calls(), uploads.calls()), (0, 3));
 }
 
-#[tokio::test]
-async fn a_job_is_asked_for_as_the_contract_says() {
-    let zoho = answering(vec![
-        answer(201, CREATED),
-        answer(201, CREATED),
-        error(500, "INTERNAL_ERROR"),
-    ])
-    .await;
-    let (client, _hand) = zoho.client();
-    let resource = WriteResource::of("Leads", FILE, &leads());
-    let insert = BulkWrite::new(WriteOperation::Insert, resource.clone());
-    assert_eq!(client.create_bulk_write(&insert).await.unwrap(), JOB);
+/// All that an upsert can say.
+fn upsert_of(resource: WriteResource) -> BulkWrite {
     let account = ColumnMapping {
         find_by: Some("Account_Name".into()),
         ..ColumnMapping::of("Company_Account", 2)
@@ -125,7 +115,7 @@ async fn a_job_is_asked_for_as_the_contract_says() {
         format: Some("dd-MM-yyyy".into()),
         ..ColumnMapping::of("Founded", 3)
     };
-    let upsert = BulkWrite {
+    BulkWrite {
         ignore_empty: Some(true),
         character_encoding: Some("ISO-8859-1".into()),
         callback: Some("https://hooks.example.com/bulk?secret=s".into()),
@@ -138,7 +128,22 @@ async fn a_job_is_asked_for_as_the_contract_says() {
                 ..resource
             },
         )
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_asked_for_as_the_contract_says() {
+    let zoho = answering(vec![
+        answer(201, CREATED),
+        answer(201, CREATED),
+        error(500, "INTERNAL_ERROR"),
+    ])
+    .await;
+    let (client, _hand) = zoho.client();
+    let resource = WriteResource::of("Leads", FILE, &leads());
+    let insert = BulkWrite::new(WriteOperation::Insert, resource.clone());
+    assert_eq!(client.create_bulk_write(&insert).await.unwrap(), JOB);
+    let upsert = upsert_of(resource);
     client.create_bulk_write(&upsert).await.unwrap();
     let failed = client.create_bulk_write(&insert).await.unwrap_err();
     assert!(failed.may_be_done());
@@ -239,11 +244,9 @@ async fn a_job_is_waited_for_and_its_rows_are_told_apart() {
 
     let rows = client.bulk_write_rows(&job, &wait).await.unwrap();
     let rows: Vec<WriteRow> = rows.try_collect().await.unwrap();
-    let states: Vec<_> = rows.iter().map(|it| it.state).collect();
-    assert_eq!(
-        states,
-        [RowState::Added, RowState::Updated, RowState::Skipped]
-    );
+    assert_eq!(rows[0].state, RowState::Added);
+    assert_eq!(rows[1].state, RowState::Updated);
+    assert_eq!(rows[2].state, RowState::Skipped);
     assert_eq!(rows[1].record_id.as_deref(), Some("111111000001541961"));
     assert_eq!(rows[1].row.get("Last_Name"), Some("Roe"));
     assert_eq!(rows[2].record_id, None);
@@ -265,20 +268,19 @@ async fn a_job_is_waited_for_and_its_rows_are_told_apart() {
         .lock()
         .unwrap()
         .iter()
-        .filter_map(|it| match it {
-            JobStep::Asked { state, .. } => Some(*state),
-            _ => None,
+        .filter_map(|it| {
+            let JobStep::Asked { state, .. } = it else {
+                return None;
+            };
+            Some(*state)
         })
         .collect();
     assert_eq!(
         states,
         [JobState::Added, JobState::InProgress, JobState::Completed]
     );
-    let downloaded = matches!(
-        steps.lock().unwrap().last(),
-        Some(JobStep::Downloaded { .. })
-    );
-    assert!(downloaded);
+    let last = steps.lock().unwrap().last().cloned();
+    assert!(matches!(last, Some(JobStep::Downloaded { .. })));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use zoho_crm::{Error, files::Upload};
 use zoho_sim::{Fault, On, What};
 
 use crate::support::{
-    error, json as answer,
+    Zoho, error, json as answer,
     literal::{answering, asked, header, last_asked, parts},
     sim::{client, simulator},
     while_time_runs,
@@ -38,6 +38,16 @@ fn done(message: &str) -> ResponseTemplate {
         200,
         &format!(r#"{{"code":"SUCCESS","details":{{}},"message":"{message}","status":"success"}}"#),
     )
+}
+
+/// The calls that came: method, and path with query.
+async fn paths(zoho: &Zoho) -> Vec<(String, String)> {
+    let calls = asked(zoho).await.into_iter();
+    calls.map(|it| (it.0, it.1)).collect()
+}
+
+fn owned((method, path): (&str, String)) -> (String, String) {
+    (method.to_owned(), path)
 }
 
 /// More bytes than are read from a disk at once.
@@ -85,20 +95,8 @@ async fn an_attachment_is_sent_as_the_contract_says_from_memory_and_from_a_disk(
 }
 
 #[tokio::test]
-async fn a_link_a_list_a_download_and_a_delete_are_what_the_contract_says() {
-    let deleted = format!(
-        r#"{{"data":[{{"code":"SUCCESS","details":{{"id":"{ATTACHMENT}"}},"message":"record deleted","status":"success"}}]}}"#
-    );
-    let zoho = answering(vec![
-        answer(200, ATTACHED),
-        answer(200, LISTED),
-        file("offer.pdf", b"the offer"),
-        ResponseTemplate::new(204),
-        error(404, "RESOURCE_NOT_FOUND"),
-        error(403, "NO_PERMISSION"),
-        answer(200, &deleted),
-    ])
-    .await;
+async fn a_link_and_a_list_are_what_the_contract_says() {
+    let zoho = answering(vec![answer(200, ATTACHED), answer(200, LISTED)]).await;
     let (client, _hand) = zoho.client();
     let url = "https://example.com/offer?a=1&b=2";
     let id = client.attach_link("Leads", LEAD, url).await.unwrap();
@@ -117,7 +115,30 @@ async fn a_link_a_list_a_download_and_a_delete_are_what_the_contract_says() {
     assert_eq!(attachment.raw["$file_id"], "ae9c7c");
     assert_eq!(link.link.as_deref(), Some("https://example.com/offer"));
     assert_eq!(link.bytes, None);
+    let all = format!("/crm/v8/Leads/{LEAD}/Attachments");
+    let linked = format!("{all}?attachmentUrl=https%3A%2F%2Fexample.com%2Foffer%3Fa%3D1%26b%3D2");
+    let fields = "File_Name%2CSize%2CCreated_Time%2CModified_Time";
+    let list = format!("{all}?per_page=200&fields={fields}&page=1");
+    assert_eq!(
+        paths(&zoho).await,
+        [("POST", linked), ("GET", list)].map(owned)
+    );
+}
 
+#[tokio::test]
+async fn a_download_and_a_delete_are_what_the_contract_says() {
+    let deleted = format!(
+        r#"{{"data":[{{"code":"SUCCESS","details":{{"id":"{ATTACHMENT}"}},"message":"record deleted","status":"success"}}]}}"#
+    );
+    let zoho = answering(vec![
+        file("offer.pdf", b"the offer"),
+        ResponseTemplate::new(204),
+        error(404, "RESOURCE_NOT_FOUND"),
+        error(403, "NO_PERMISSION"),
+        answer(200, &deleted),
+    ])
+    .await;
+    let (client, _hand) = zoho.client();
     let opened = client.attachment("Leads", LEAD, ATTACHMENT).await.unwrap();
     let opened = opened.unwrap();
     assert_eq!(opened.file_name.as_deref(), Some("offer.pdf"));
@@ -133,34 +154,9 @@ async fn a_link_a_list_a_download_and_a_delete_are_what_the_contract_says() {
         .delete_attachment("Leads", LEAD, ATTACHMENT)
         .await
         .unwrap();
-    let all = format!("/crm/v8/Leads/{LEAD}/Attachments");
-    let one = format!("{all}/{ATTACHMENT}");
-    let calls: Vec<_> = asked(&zoho)
-        .await
-        .into_iter()
-        .map(|it| (it.0, it.1))
-        .collect();
-    let expected = [
-        (
-            "POST",
-            format!("{all}?attachmentUrl=https%3A%2F%2Fexample.com%2Foffer%3Fa%3D1%26b%3D2"),
-        ),
-        (
-            "GET",
-            format!(
-                "{all}?per_page=200&fields=File_Name%2CSize%2CCreated_Time%2CModified_Time&page=1"
-            ),
-        ),
-        ("GET", one.clone()),
-        ("GET", one.clone()),
-        ("GET", one.clone()),
-        ("GET", one.clone()),
-        ("DELETE", one),
-    ];
-    assert_eq!(
-        calls,
-        expected.map(|(method, path)| (method.to_owned(), path))
-    );
+    let one = format!("/crm/v8/Leads/{LEAD}/Attachments/{ATTACHMENT}");
+    let expected = ["GET", "GET", "GET", "GET", "DELETE"].map(|it| owned((it, one.clone())));
+    assert_eq!(paths(&zoho).await, expected);
 }
 
 #[tokio::test]
@@ -201,11 +197,6 @@ async fn photos_and_files_are_what_the_contract_says() {
     assert_eq!(sent.len(), 2);
     let fetched = client.file(FILE).await.unwrap().unwrap();
     assert_eq!(fetched.into_bytes().await.unwrap(), "one");
-    let calls: Vec<_> = asked(&zoho)
-        .await
-        .into_iter()
-        .map(|it| (it.0, it.1))
-        .collect();
     let photo = format!("/crm/v8/Leads/{LEAD}/photo");
     let expected = [
         ("POST", photo.clone()),
@@ -216,10 +207,7 @@ async fn photos_and_files_are_what_the_contract_says() {
         ("POST", "/crm/v8/files".to_owned()),
         ("GET", format!("/crm/v8/files?id={FILE}")),
     ];
-    assert_eq!(
-        calls,
-        expected.map(|(method, path)| (method.to_owned(), path))
-    );
+    assert_eq!(paths(&zoho).await, expected.map(owned));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Mails to records.
 
-use jiff::Timestamp;
+use clock::Clock;
 use serde_json::{Value, json};
 use zoho_crm::{
     Client, Error, Limits, Settings,
@@ -201,12 +201,12 @@ fn from_here() -> Mail {
     }
 }
 
-fn status(sim: &Sim, message_id: Option<String>) -> Value {
+fn status(sim: &Sim, message_id: Option<&str>) -> Value {
     let mails = sim.mails();
     let found = mails
         .into_iter()
         .find(|it| it["message_id"] == json!(message_id));
-    found.unwrap()["status"].clone()
+    found.unwrap().get("status").cloned().unwrap()
 }
 
 #[tokio::test]
@@ -221,9 +221,9 @@ async fn mails_go_out_now_and_later_with_attachments_templates_and_replies() {
         ..mail()
     };
     let first = client.send_mail("Leads", &lead, &now).await.unwrap();
-    assert_eq!(status(&sim, first.message_id.clone()), "sent");
+    assert_eq!(status(&sim, first.message_id.as_deref()), "sent");
 
-    let at = Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let at = Clock::real().now() + jiff::SignedDuration::from_hours(24);
     let later = Mail {
         scheduled_at: Some(at),
         subject: None,
@@ -236,7 +236,7 @@ async fn mails_go_out_now_and_later_with_attachments_templates_and_replies() {
         ..from_here()
     };
     let second = client.send_mail("Leads", &lead, &later).await.unwrap();
-    assert_eq!(status(&sim, second.message_id), "scheduled");
+    assert_eq!(status(&sim, second.message_id.as_deref()), "scheduled");
 
     let nobody = Mail {
         from: Address::of("nobody@example.com"),

@@ -43,13 +43,14 @@ pub(crate) fn parts(request: &Request) -> Vec<(String, Vec<u8>)> {
     let boundary = format!("--{boundary}").into_bytes();
     let at = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).position(|it| it == text);
     let mut parts = vec![];
-    let mut rest = &request.body[boundary.len()..];
+    let mut rest = request.body.get(boundary.len()..).unwrap();
     while let Some(end) = at(rest, &boundary) {
-        let part = &rest[..end];
+        let part = rest.get(..end).unwrap();
         let head = at(part, b"\r\n\r\n").unwrap();
-        let text = String::from_utf8(part[..head].to_vec()).unwrap();
-        parts.push((text.trim().to_owned(), part[head + 4..end - 2].to_vec()));
-        rest = &rest[end + boundary.len()..];
+        let text = String::from_utf8(part.get(..head).unwrap().to_vec()).unwrap();
+        let bytes = part.get(head + 4..end - 2).unwrap();
+        parts.push((text.trim().to_owned(), bytes.to_vec()));
+        rest = rest.get(end + boundary.len()..).unwrap();
     }
     parts
 }
