@@ -17,7 +17,11 @@ pub(crate) async fn simulator() -> Sim {
 }
 
 pub(crate) fn settings(sim: &Sim) -> Settings {
-    let url: url::Url = sim.base_url().parse().unwrap();
+    settings_of(&sim.base_url())
+}
+
+fn settings_of(url: &str) -> Settings {
+    let url: url::Url = url.parse().unwrap();
     Settings {
         data_center: DataCenter::custom(url.clone(), url).unwrap(),
         credentials: Credentials {
@@ -38,6 +42,11 @@ pub(crate) fn settings(sim: &Sim) -> Settings {
 
 pub(crate) fn client(sim: &Sim) -> Client {
     client_with(settings(sim))
+}
+
+/// A client of a simulator in another process.
+pub(crate) fn client_of(url: &str) -> Client {
+    client_with(settings_of(url))
 }
 
 pub(crate) fn client_with(settings: Settings) -> Client {
