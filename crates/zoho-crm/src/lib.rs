@@ -4,10 +4,12 @@
 pub mod composite;
 pub mod convert;
 pub mod coql;
+pub mod locking;
 pub mod notes;
 pub mod related;
 pub mod search;
 pub mod tags;
+pub mod timeline;
 
 mod auth;
 mod call;
@@ -21,6 +23,7 @@ mod file_store;
 mod grant;
 mod items;
 mod limits;
+mod listed;
 mod metadata;
 mod oauth;
 mod observe;

@@ -16,6 +16,7 @@ pub use self::{
     read::{IfModified, Listed, One, OneQuery, RecordQuery},
     write::{Action, Condition, Trigger, WriteOptions, Written},
 };
+pub(crate) use self::write::written;
 use crate::{Error, client::Answer, time};
 
 /// A record's values by API name.
@@ -122,7 +123,7 @@ const NOT_AN_ID: Error = Error::Misuse {
 };
 
 /// The records under `data`; an empty answer has none.
-fn records_in(answer: &Answer) -> Result<Vec<Values>, Error> {
+pub(crate) fn records_in(answer: &Answer) -> Result<Vec<Values>, Error> {
     if answer.is_empty() {
         return Ok(vec![]);
     }
