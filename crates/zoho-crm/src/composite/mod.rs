@@ -69,7 +69,10 @@ impl SubAnswer {
     /// # Errors
     /// As for a call of its own.
     pub fn written(&self) -> Result<Batch<Written>, Error> {
-        let is_batch = self.body.as_ref().is_some_and(|it| it.get("data").is_some());
+        let is_batch = self
+            .body
+            .as_ref()
+            .is_some_and(|it| it.get("data").is_some());
         if !is_batch {
             self.body()?;
         }

@@ -10,13 +10,13 @@ mod write;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub(crate) use self::write::written;
 pub use self::{
     deleted::{Deleted, DeletedKind, DeletedQuery},
     list::{Approved, ListQuery, PageAt, Sort, SortBy},
     read::{IfModified, Listed, One, OneQuery, RecordQuery},
     write::{Action, Condition, Trigger, WriteOptions, Written},
 };
-pub(crate) use self::write::written;
 use crate::{Error, client::Answer, time};
 
 /// A record's values by API name.

@@ -4,11 +4,20 @@
 
 mod channels;
 mod client;
+mod composite;
+mod convert;
+mod coql;
 mod limits;
+mod locking;
+mod notes;
 mod oauth;
 mod org;
 mod readme;
 mod records;
+mod related;
+mod search;
 mod simulator;
 mod support;
+mod tags;
+mod timeline;
 mod webhooks;
