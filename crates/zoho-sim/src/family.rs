@@ -42,6 +42,16 @@ pub(crate) enum Family {
     WebhookUsage,
     /// `/settings/automation/webhook_failures`.
     WebhookFailures,
+    /// `/__composite_requests`.
+    Composite,
+    /// `/crm/v8/upload`.
+    Upload,
+    /// `/crm/bulk/v8/write`.
+    BulkWrites,
+    /// `/crm/bulk/v8/write/{id}`.
+    BulkWrite(String),
+    /// The `download_url` of a bulk write.
+    BulkWriteResult(String),
     /// `/crm/bulk/v8/read`.
     BulkReads,
     /// `/crm/bulk/v8/read/{id}`.
@@ -64,12 +74,17 @@ impl Family {
         match parts {
             ["crm", "v8", rest @ ..] => Self::of_crm(rest),
             ["crm", "bulk", "v8", rest @ ..] => Self::of_bulk(rest),
+            ["v2", "crm", _, "bulk-write", id, _] => {
+                Some((Self::BulkWriteResult((*id).to_owned()), READ))
+            }
             _ => None,
         }
     }
 
     fn of_bulk(parts: &[&str]) -> Option<(Self, &'static [Method])> {
         Some(match *parts {
+            ["write"] => (Self::BulkWrites, ADD),
+            ["write", id] => (Self::BulkWrite(id.to_owned()), READ),
             ["read"] => (Self::BulkReads, ADD),
             ["read", id] => (Self::BulkRead(id.to_owned()), READ),
             ["read", id, "result"] => (Self::BulkReadResult(id.to_owned()), READ),
@@ -82,6 +97,8 @@ impl Family {
             return Self::of_automation(rest);
         }
         Some(match *parts {
+            ["__composite_requests"] => (Self::Composite, ADD),
+            ["upload"] => (Self::Upload, ADD),
             ["files"] => (Self::Files, BOTH),
             ["settings", "emails", "actions", "from_addresses"] => (Self::FromAddresses, READ),
             ["settings", ..] => return None,
@@ -124,8 +141,14 @@ impl Family {
             | Self::WebhookModules
             | Self::WebhookUsage
             | Self::WebhookFailures => Kind::Automation,
+            Self::Composite => Kind::Composite,
             Self::BulkReads => Kind::BulkRead,
-            Self::BulkRead(_) | Self::BulkReadResult(_) => Kind::BulkJob,
+            Self::BulkWrites => Kind::BulkWrite,
+            Self::Upload
+            | Self::BulkWrite(_)
+            | Self::BulkWriteResult(_)
+            | Self::BulkRead(_)
+            | Self::BulkReadResult(_) => Kind::BulkJob,
         }
     }
 }

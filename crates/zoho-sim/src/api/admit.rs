@@ -1,16 +1,19 @@
 //! The door of the CRM API: faults, token, concurrency, credits.
 
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, StatusCode, header};
 use serde_json::json;
 
-use super::{coql, scope, tagging};
+use super::{composite, coql, scope, tagging};
 use crate::{
     answer::{Answer, Refusal},
     call::{Call, Kind},
     faults::CallTrouble,
+    time,
     world::{World, scopes::Scopes, tokens::Access},
 };
 
+/// The header that tells when a token expires, as composite answers spell it.
+pub(super) const RESET_HEADER: &str = "X-ACCESSTOKEN-RESET";
 /// Heavy calls of one org that may run at once, in any edition. Zoho: "API limits", v8.
 const SUB_CONCURRENCY_MAX: u32 = 10;
 /// Writes of more records than this are heavy. Same source.
@@ -67,21 +70,40 @@ pub(crate) fn leave(world: &mut World, heavy: bool) {
     }
 }
 
-/// The credits left, told as Zoho does: only after half of them are used.
-pub(crate) fn credits_header(world: &World) -> Option<(HeaderName, String)> {
-    let left = world.credits.told()?;
-    let name = HeaderName::from_static("x-api-credits-remaining");
-    Some((name, left.to_string()))
+/// The answer with the headers that the service puts on all of its answers: the credits left
+/// (only after half of them are used), and when the token expires.
+pub(crate) fn with_headers(world: &World, call: &Call, mut answer: Answer) -> Answer {
+    if let Some(left) = world.credits.told() {
+        let name = HeaderName::from_static("x-api-credits-remaining");
+        answer = answer.with_header(name, left.to_string());
+    }
+    if let Some(reset) = token_reset(world, call) {
+        answer = answer.with_header(HeaderName::from_static("x-accesstoken-reset"), reset);
+    }
+    if answer.body.is_some() {
+        let name = "attachment; filename=response.json".to_owned();
+        answer = answer.with_header(header::CONTENT_DISPOSITION, name);
+    }
+    answer.with_header(header::SERVER, "ZGS".to_owned())
 }
 
-fn authorize(world: &World, call: &Call) -> Result<(), Refusal> {
-    let token = call.header("authorization").and_then(|it| {
-        let (scheme, token) = it.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("Zoho-oauthtoken")
-            .then(|| token.trim())
-    });
-    let Some(token) = token else {
+/// When the token of a call expires.
+pub(super) fn token_reset(world: &World, call: &Call) -> Option<String> {
+    let now = world.clock.monotonic();
+    let left = world.tokens.expires(token(call)?)?.checked_sub(now)?;
+    let at = world.clock.now().checked_add(left).ok()?;
+    Some(time::zoho(time::whole_seconds(at)))
+}
+
+fn token(call: &Call) -> Option<&str> {
+    let (scheme, token) = call.header("authorization")?.split_once(' ')?;
+    let ours = scheme.eq_ignore_ascii_case("Zoho-oauthtoken");
+    ours.then(|| token.trim())
+}
+
+/// Whether the token of a call is one, and may do this.
+pub(super) fn authorize(world: &World, call: &Call) -> Result<(), Refusal> {
+    let Some(token) = token(call) else {
         return Err(Refusal::new(
             "AUTHENTICATION_FAILURE",
             "Authentication failed",
@@ -127,7 +149,7 @@ fn enter(world: &mut World, call: &Call, heavy: bool) -> Result<(), Refusal> {
 
 /// What a call costs. Zoho: "API limits", v8. A refused call costs nothing here: whether it does
 /// is not known.
-fn cost(call: &Call) -> u64 {
+pub(super) fn cost(call: &Call) -> u64 {
     match call.kind() {
         Kind::ReadDeleted => 2,
         Kind::ReadList | Kind::ReadIds if call.parameter("cvid").is_some() => 3,
@@ -140,6 +162,7 @@ fn cost(call: &Call) -> u64 {
         Kind::BulkRead => 50,
         Kind::BulkWrite => 500,
         Kind::Coql => coql::cost(call),
+        Kind::Composite => composite::cost(call),
         Kind::MassDelete => ids_sent(call).div_ceil(DELETED_PER_CREDIT).max(1),
         Kind::TagRecords => ids_sent(call).div_ceil(TAGGED_PER_CREDIT).max(1),
         Kind::Token
@@ -159,7 +182,6 @@ fn cost(call: &Call) -> u64 {
         | Kind::Notes
         | Kind::Files
         | Kind::BulkJob
-        | Kind::Composite
         | Kind::Automation
         | Kind::RecycleBin
         | Kind::Watch

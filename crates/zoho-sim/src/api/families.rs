@@ -3,7 +3,10 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{attachments, automation, bulk_read, convert, files, mail, notes, webhooks};
+use super::{
+    attachments, automation, bulk_read, bulk_write, composite, convert, files, mail, notes,
+    webhooks,
+};
 use crate::{
     answer::{Answer, Refusal},
     call::Call,
@@ -61,6 +64,11 @@ pub(super) fn answer(
         Family::WebhookModules => Ok(automation::modules(world)),
         Family::WebhookUsage => automation::usage(world, call),
         Family::WebhookFailures => automation::failures(world, call),
+        Family::Composite => composite::answer(world, call, trouble),
+        Family::Upload => bulk_write::upload(world, call),
+        Family::BulkWrites => bulk_write::create(world, call, trouble.job),
+        Family::BulkWrite(id) => bulk_write::details(world, id),
+        Family::BulkWriteResult(id) => bulk_write::result(world, id),
         Family::BulkReads => bulk_read::create(world, call, trouble.job),
         Family::BulkRead(id) => bulk_read::details(world, id),
         Family::BulkReadResult(id) => bulk_read::result(world, id),

@@ -4,6 +4,8 @@ mod admit;
 mod attachments;
 mod automation;
 mod bulk_read;
+mod bulk_write;
+mod composite;
 mod convert;
 mod families;
 mod files;
@@ -34,7 +36,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 pub(crate) use self::{
-    admit::{Admission, admit, credits_header, leave, scripted},
+    admit::{Admission, admit, leave, scripted, with_headers},
     convert::carry_out as convert_lead,
     mail::shown as shown_mail,
     watch::write as watch,

@@ -50,7 +50,10 @@ pub(super) fn needs(call: &Call) -> Vec<Need> {
         }
         Kind::Files => vec![crm(&["modules", "Attachments"], by_method)],
         Kind::Mail => vec![crm(&["send_mail", "Leads"], "CREATE")],
-        Kind::BulkRead | Kind::BulkJob => vec![crm(&["bulk"], "READ")],
+        Kind::BulkJob if call.operation == Operation::Family(Family::Upload) => {
+            vec![need("ZohoFiles", &["files"], by_method)]
+        }
+        Kind::BulkRead | Kind::BulkJob => vec![crm(&["bulk"], bulk(&call.operation))],
         Kind::BulkWrite => vec![crm(&["bulk"], "CREATE")],
         Kind::Composite => vec![crm(&["composite_requests"], "CUSTOM")],
         Kind::Automation => vec![crm(&["settings", "automation_actions"], by_method)],
@@ -116,6 +119,14 @@ fn query(call: &Call) -> Vec<Need> {
         needs.push(crm(&["modules", &query.from], "READ"));
     }
     needs
+}
+
+/// What of a job is asked for by the scope that made it.
+fn bulk(asked: &Operation) -> &'static str {
+    match asked {
+        Operation::Family(Family::BulkWrite(_) | Family::BulkWriteResult(_)) => "CREATE",
+        _ => "READ",
+    }
 }
 
 fn operation(method: &Method) -> &'static str {

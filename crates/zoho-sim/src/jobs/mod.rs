@@ -2,6 +2,7 @@
 
 mod convert;
 mod read;
+mod write;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ async fn take(shared: &Shared, step: Step) {
     match step {
         // A zip in the making is large.
         Step::Read(id) => Box::pin(read::run(shared, id)).await,
+        Step::Write(id) => Box::pin(write::run(shared, id)).await,
         Step::Convert(id) => convert::run(shared, id).await,
         Step::Mail(id) => shared.world(|world| {
             if let Some(mail) = world.papers.mails.get_mut(&id) {

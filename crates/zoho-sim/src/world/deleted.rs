@@ -40,7 +40,7 @@ pub(crate) enum Place {
 }
 
 /// The deleted records of a module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct DeletedList {
     /// In the order they were deleted.
     rows: BTreeMap<u64, Deleted>,

@@ -30,7 +30,7 @@ pub(crate) struct FieldChange {
 }
 
 /// The changes of a module's records.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     /// Oldest first.
     entries: HashMap<u64, VecDeque<Entry>>,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use url::Url;
 
-use super::{export::Export, people::Who};
+use super::{bulk_write::WriteJob, export::Export, people::Who};
 
 /// Jobs of one kind kept; the oldest go first.
 const KEPT_MAX: usize = 1_000;
@@ -18,6 +18,7 @@ const TOKENS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Jobs {
     pub(crate) reads: BTreeMap<u64, ReadJob>,
+    pub(crate) writes: BTreeMap<u64, WriteJob>,
     pub(crate) conversions: BTreeMap<u64, Conversion>,
     /// By token; the number orders them by age.
     pub(crate) tokens: BTreeMap<String, PageToken>,
@@ -25,6 +26,8 @@ pub(crate) struct Jobs {
     pub(crate) takes: Duration,
     /// Rows per page of a bulk read.
     pub(crate) page_rows: usize,
+    /// Ids of kept zips, by the id that their upload was answered with.
+    uploads: BTreeMap<u64, String>,
     /// By monotonic due time, then by age.
     agenda: BTreeMap<(Duration, u64), Step>,
     serial: u64,
@@ -35,6 +38,7 @@ pub(crate) struct Jobs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Read(u64),
+    Write(u64),
     Convert(u64),
     Mail(String),
 }
@@ -103,10 +107,12 @@ impl Jobs {
     pub(crate) fn new(takes: Duration, page_rows: usize) -> Self {
         Self {
             reads: BTreeMap::new(),
+            writes: BTreeMap::new(),
             conversions: BTreeMap::new(),
             tokens: BTreeMap::new(),
             takes,
             page_rows: page_rows.max(1),
+            uploads: BTreeMap::new(),
             agenda: BTreeMap::new(),
             serial: 0,
             alarm: Arc::new(Notify::new()),
@@ -145,6 +151,25 @@ impl Jobs {
         forget_oldest(&mut self.reads);
         self.reads.insert(id, job);
         self.schedule(due, Step::Read(id));
+    }
+
+    pub(crate) fn add_write(&mut self, job: WriteJob) {
+        let (id, due) = (job.order.id, job.order.begun + self.takes);
+        forget_oldest(&mut self.writes);
+        self.writes.insert(id, job);
+        self.schedule(due, Step::Write(id));
+    }
+
+    /// Keeps which file an upload is; gives the file to forget for it, if there are too many.
+    pub(crate) fn keep_upload(&mut self, id: u64, file: String) -> Option<String> {
+        self.uploads.insert(id, file);
+        let over = self.uploads.len() > KEPT_MAX;
+        over.then(|| self.uploads.pop_first())?
+            .map(|(_, file)| file)
+    }
+
+    pub(crate) fn upload(&self, id: u64) -> Option<&str> {
+        self.uploads.get(&id).map(String::as_str)
     }
 
     pub(crate) fn add_conversion(&mut self, job: Conversion) {

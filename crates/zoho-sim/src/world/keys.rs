@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::module::Module;
 
 /// The fields that are searched for duplicates, with who has which value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Keys {
     /// Name, and whether no two records may share a value.
     fields: Vec<(String, bool)>,

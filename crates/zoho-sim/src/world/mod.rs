@@ -1,6 +1,7 @@
 //! The org in memory: everything that calls read and change.
 
 pub(crate) mod bulk;
+pub(crate) mod bulk_write;
 pub(crate) mod catalogue;
 pub(crate) mod channel;
 pub(crate) mod column;
@@ -8,6 +9,7 @@ pub(crate) mod condition;
 pub(crate) mod credits;
 pub(crate) mod criteria;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod jobs;
 pub(crate) mod papers;
 pub(crate) mod deleted;
@@ -25,6 +27,7 @@ pub(crate) mod table;
 pub(crate) mod tags;
 pub(crate) mod tokens;
 pub(crate) mod typed;
+pub(crate) mod undo;
 pub(crate) mod view;
 pub(crate) mod webhooks;
 pub(crate) mod write;
@@ -165,6 +168,11 @@ impl World {
     pub(crate) fn module_id(&self, name: &str) -> String {
         let id = self.tables.get(name).map_or(self.org, |it| it.module.id);
         id.to_string()
+    }
+
+    /// What the org is called where its id is not.
+    pub(crate) fn zgid(&self) -> String {
+        (self.org / 1_000_000).to_string()
     }
 
     /// Keeps new ids above a loaded one of this org.

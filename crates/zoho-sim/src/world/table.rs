@@ -20,7 +20,7 @@ use super::{
 use crate::time;
 
 /// A module with its records.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) module: Module,
     pub(crate) history: History,

@@ -177,6 +177,11 @@ impl Tokens {
         }
     }
 
+    /// When an access token expires, in monotonic time.
+    pub(crate) fn expires(&self, token: &str) -> Option<Duration> {
+        self.access.get(token).map(|(expires, _)| *expires)
+    }
+
     /// All access tokens expire now, as after an hour.
     pub(crate) fn expire_access(&mut self) {
         self.access.clear();

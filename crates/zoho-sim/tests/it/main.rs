@@ -13,6 +13,8 @@ mod records;
 mod notes;
 mod files;
 mod bulk_read;
+mod bulk_write;
+mod composite;
 mod convert;
 mod mail;
 mod lists;

@@ -16,7 +16,7 @@ use crate::{answer::put, time};
 const FAILURES_MAX: usize = 10_000;
 
 /// Webhooks, and what became of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Automation {
     pub(crate) webhooks: BTreeMap<u64, Webhook>,
     pub(crate) rules: Vec<Rule>,
