@@ -31,11 +31,11 @@ pub enum Execution {
 /// # fn main() -> Result<(), zoho_crm::Error> {
 /// let mut batch = Composite::new();
 /// let account = json!({"Account_Name": "Reed Ltd"}).as_object().cloned().unwrap_or_default();
-/// let account = batch.add(SubRequest::insert("Accounts", vec![account]))?;
-/// let id = account.written_id(0);
+/// let account = batch.add(SubRequest::insert("Accounts", account))?;
+/// let id = account.written_id();
 /// let contact = json!({"Last_Name": "Doe", "Account_Name": {"id": id.to_string()}});
 /// let contact = contact.as_object().cloned().unwrap_or_default();
-/// batch.add(SubRequest::insert("Contacts", vec![contact]).uses(&id))?;
+/// batch.add(SubRequest::insert("Contacts", contact).uses(&id))?;
 /// # Ok(())
 /// # }
 /// ```
@@ -120,12 +120,9 @@ mod tests {
     fn only_earlier_requests_can_be_referred_to() {
         let mut batch = Composite::new();
         let first = batch
-            .add(SubRequest::insert(
-                "Accounts",
-                vec![values(json!({"a": 1}))],
-            ))
+            .add(SubRequest::insert("Accounts", values(json!({"a": 1}))))
             .unwrap();
-        let id = first.written_id(0);
+        let id = first.written_id();
         assert_eq!(id.to_string(), "@{1:$.data[0].details.id}");
         let second = batch
             .add(SubRequest::record("Accounts", &id).uses(&id))
@@ -147,7 +144,7 @@ mod tests {
             json!({"a": [{"b": text}]}),
         ] {
             let mut batch = Composite::new();
-            let refused = batch.add(SubRequest::insert("Leads", vec![values(body)]));
+            let refused = batch.add(SubRequest::insert("Leads", values(body)));
             assert!(refused.is_err());
         }
         let mut batch = Composite::new();

@@ -9,14 +9,10 @@ use crate::{
     Action, Error, Values,
     coql::{self, limit_of},
     records::{is_api_name, is_record_id},
-    request::Cost,
 };
 
 /// Where every sub-request's URI begins.
 const ROOT: &str = "/crm/v8/";
-
-/// Records that one sub-request may write. Zoho: "Insert records", v8.
-const RECORDS_MAX: usize = 100;
 
 /// A value out of the answer to an earlier sub-request. Its text (`@{1:$.data[0].details.id}`) stands wherever a
 /// sub-request takes a string: in its URI, its parameters and its body.
@@ -62,11 +58,11 @@ impl SubId {
         })
     }
 
-    /// The id of the record that it writes as its `index`-th.
-    pub fn written_id(self, index: usize) -> Reference {
+    /// The id of the record that it writes.
+    pub fn written_id(self) -> Reference {
         Reference {
             to: self.0,
-            text: format!("@{{{}:$.data[{index}].details.id}}", self.0 + 1),
+            text: format!("@{{{}:$.data[0].details.id}}", self.0 + 1),
         }
     }
 
@@ -76,7 +72,10 @@ impl SubId {
     }
 }
 
-/// One request within a composite call.
+/// One request within a composite call. It writes one record, or reads up to 25 (`per_page`); it deletes by a path with
+/// an id. Files, mail and bulk jobs are no part of composite calls.
+///
+/// Zoho: "Composite API", v8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubRequest {
     method: Method,
@@ -107,19 +106,19 @@ impl SubRequest {
         Self::new(Method::GET, format!("{ROOT}{module}/{id}"))
     }
 
-    /// Inserts 1 to 100 records.
-    pub fn insert(module: &str, records: Vec<Values>) -> Self {
-        Self::write(Method::POST, format!("{ROOT}{module}"), records)
+    /// Inserts a record.
+    pub fn insert(module: &str, record: Values) -> Self {
+        Self::write(Method::POST, format!("{ROOT}{module}"), record)
     }
 
-    /// Changes 1 to 100 records, each with its `id`.
-    pub fn update(module: &str, records: Vec<Values>) -> Self {
-        Self::write(Method::PUT, format!("{ROOT}{module}"), records)
+    /// Changes a record.
+    pub fn update(module: &str, id: impl fmt::Display, changes: Values) -> Self {
+        Self::write(Method::PUT, format!("{ROOT}{module}/{id}"), changes)
     }
 
-    /// Inserts 1 to 100 records or changes those there are.
-    pub fn upsert(module: &str, records: Vec<Values>) -> Self {
-        Self::write(Method::POST, format!("{ROOT}{module}/upsert"), records)
+    /// Inserts a record or changes the one there is.
+    pub fn upsert(module: &str, record: Values) -> Self {
+        Self::write(Method::POST, format!("{ROOT}{module}/upsert"), record)
     }
 
     /// Deletes one record.
@@ -127,7 +126,7 @@ impl SubRequest {
         Self::new(Method::DELETE, format!("{ROOT}{module}/{id}"))
     }
 
-    /// A COQL query.
+    /// A COQL query, with a limit of 25 rows at most.
     pub fn coql(query: &str) -> Self {
         Self {
             cost: coql::cost(limit_of(query)).credits,
@@ -192,13 +191,8 @@ impl SubRequest {
         sent.into()
     }
 
-    fn write(method: Method, uri: String, records: Vec<Values>) -> Self {
-        let cost = Cost::writes(records.len()).credits;
-        let body = json!({ "data": records });
-        Self {
-            cost,
-            ..Self::new(method, uri).body(body)
-        }
+    fn write(method: Method, uri: String, record: Values) -> Self {
+        Self::new(method, uri).body(json!({ "data": [record] }))
     }
 
     pub(super) fn check(&self, index: usize) -> Result<(), Error> {
@@ -212,11 +206,6 @@ impl SubRequest {
         let held = self.headers.values().chain(self.params.values());
         if !held.chain(&self.body).all(|it| self.is_declared(it)) {
             return wrong("a text that would be taken for a reference");
-        }
-        let records = self.body.as_ref().and_then(|it| it.get("data"));
-        let written = records.and_then(Value::as_array).map_or(1, Vec::len);
-        if !(1..=RECORDS_MAX).contains(&written) {
-            return wrong("a composite request writes 1 to 100 records");
         }
         Ok(())
     }

@@ -7,10 +7,11 @@ use zoho_crm::{
 };
 
 use crate::{
-    records::values,
+    records::{self, values},
     support::{
         error, json as answer,
         literal::{answering, asked},
+        sim::{client, simulator},
     },
 };
 
@@ -36,13 +37,11 @@ fn written(id: &str) -> String {
 fn chain(execution: Execution) -> Composite {
     let mut batch = Composite::new().execution(execution);
     let account = values(&json!({"Account_Name": "Reed Ltd"}));
-    let account = batch
-        .add(SubRequest::insert("Accounts", vec![account]))
-        .unwrap();
-    let id = account.written_id(0);
+    let account = batch.add(SubRequest::insert("Accounts", account)).unwrap();
+    let id = account.written_id();
     let contact = values(&json!({"Last_Name": "Doe", "Account_Name": {"id": id.to_string()}}));
     batch
-        .add(SubRequest::upsert("Contacts", vec![contact]).uses(&id))
+        .add(SubRequest::upsert("Contacts", contact).uses(&id))
         .unwrap();
     batch
         .add(SubRequest::record("Accounts", &id).uses(&id))
@@ -180,4 +179,83 @@ async fn what_was_not_carried_out_says_why() {
     let nothing = client.composite(&Composite::new()).await.unwrap_err();
     assert_eq!(nothing.class(), "misuse");
     assert_eq!(zoho.calls(), 5);
+}
+
+#[tokio::test]
+async fn a_chain_is_carried_out_by_the_simulator() {
+    let sim = simulator().await;
+    let lead = sim.insert("Leads", json!({"Last_Name": "Poe"})).unwrap();
+    let client = client(&sim);
+    let mut batch = Composite::new();
+    let account = values(&json!({"Account_Name": "Reed Ltd"}));
+    let account = batch.add(SubRequest::insert("Accounts", account)).unwrap();
+    let id = account.written_id();
+    let contact = values(&json!({"Last_Name": "Doe", "Account_Name": {"id": id.to_string()}}));
+    let contact = SubRequest::insert("Contacts", contact).uses(&id);
+    batch.add(contact).unwrap();
+    let change = values(&json!({"Phone": "555-7001"}));
+    let change = SubRequest::update("Accounts", &id, change).uses(&id);
+    batch.add(change).unwrap();
+    batch
+        .add(SubRequest::record("Accounts", &id).uses(&id))
+        .unwrap();
+    batch.add(SubRequest::delete("Leads", &lead)).unwrap();
+    let answers = client.composite(&batch).await.unwrap();
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    let written = |at: usize| answers[at].written().unwrap().remove(0).unwrap();
+    assert_eq!(
+        (written(0).action, written(2).action),
+        (Action::Inserted, Action::Updated)
+    );
+    assert_eq!(written(0).id, written(2).id);
+    assert_eq!(written(4).id, lead);
+    assert_eq!(answers[3].records().unwrap()[0]["Phone"], "555-7001");
+    let contact = client.record("Contacts", &written(1).id).await.unwrap();
+    assert_eq!(
+        contact.record.unwrap()["Account_Name"]["id"],
+        *written(0).id
+    );
+    assert!(sim.records("Leads").is_empty());
+    assert_eq!(sim.counters().credits_used, 1 + 5 + 1);
+    assert_eq!(sim.counters().sub_concurrent_max, 1);
+}
+
+#[tokio::test]
+async fn all_or_nothing_leaves_nothing_in_the_simulator() {
+    let sim = simulator().await;
+    let client = client(&sim);
+    let lead = |values: Value| SubRequest::insert("Leads", records::values(&values));
+    let chain = |execution| {
+        let mut batch = Composite::new().execution(execution);
+        for sub in [
+            lead(json!({"Last_Name": "Doe", "Company": "Reed"})),
+            lead(json!({"Company": "nobody's"})),
+            SubRequest::coql("select id from Leads where id is not null limit 25"),
+        ] {
+            batch.add(sub).unwrap();
+        }
+        batch
+    };
+    let answers = client
+        .composite(&chain(Execution::AllOrNothing))
+        .await
+        .unwrap();
+    let code = |at: usize| answers[at].as_ref().unwrap_err().code.as_str();
+    assert_eq!(
+        (code(0), code(2)),
+        ("ROLLBACK_PERFORMED", "PROCESSING_STOPPED")
+    );
+    let failed = answers[1].as_ref().unwrap().written().unwrap();
+    assert_eq!(
+        failed[0].as_ref().unwrap_err().code.as_str(),
+        "MANDATORY_NOT_FOUND"
+    );
+    assert!(sim.records("Leads").is_empty());
+    for execution in [Execution::InOrder, Execution::Parallel] {
+        let answers = client.composite(&chain(execution)).await.unwrap();
+        assert!(answers[0].as_ref().unwrap().body().is_ok());
+        assert!(answers[1].as_ref().unwrap().body().is_err());
+        assert!(!answers[2].as_ref().unwrap().records().unwrap().is_empty());
+    }
+    assert_eq!(sim.records("Leads").len(), 2);
 }
