@@ -48,7 +48,8 @@ impl Client {
     /// # Errors
     /// The stream ends with the first error.
     pub fn locks(&self, module: &str, id: &str) -> Listing<Lock> {
-        self.listed(of_record(Call::Locking, [module, id, LIST], FIELDS), read)
+        let list = of_record(Call::Locking, [module, id, LIST], FIELDS);
+        self.listed(list, |it| read(&it))
     }
 
     /// Locks a record and gives the lock's id. `reason` has 1 to [`REASON_CHARS_MAX`] characters.
@@ -116,7 +117,7 @@ fn reason_in(reason: &str) -> Result<Value, Error> {
 }
 
 /// Zoho's own description writes the same names in several cases.
-fn read(entry: Value) -> Result<Lock, Error> {
+fn read(entry: &Value) -> Result<Lock, Error> {
     let part = |name: &str| {
         let parts = entry.as_object()?;
         parts

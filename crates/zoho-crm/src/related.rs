@@ -56,7 +56,7 @@ impl Client {
         let query = [("module", module)];
         let request = ApiRequest::get(&["settings", "related_lists"]).query(&query);
         let answer = self.send(Call::Related, Cost::ONE, &request).await?;
-        let lists = page::page(&answer, "related_lists")?.try_map(related_list)?;
+        let lists = page::page(&answer, "related_lists")?.try_map(|it| related_list(&it))?;
         Ok(lists.items)
     }
 
@@ -114,11 +114,11 @@ pub(crate) fn of_record(call: Call, path: [&str; 3], fields: &[&str]) -> Result<
     })
 }
 
-fn related_list(entry: Value) -> Result<RelatedList, Error> {
+fn related_list(entry: &Value) -> Result<RelatedList, Error> {
     let malformed = Error::Malformed {
         problem: "a related list without an id or a name",
     };
-    let text = |pointer| text_at(&entry, pointer);
+    let text = |pointer| text_at(entry, pointer);
     let api_name = text("/api_name").ok_or(malformed.clone())?;
     Ok(RelatedList {
         id: text("/id").ok_or(malformed)?,

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::Values;
 
-    fn values(value: Value) -> Values {
+    fn values(value: &Value) -> Values {
         value.as_object().cloned().unwrap()
     }
 
@@ -120,7 +120,7 @@ mod tests {
     fn only_earlier_requests_can_be_referred_to() {
         let mut batch = Composite::new();
         let first = batch
-            .add(SubRequest::insert("Accounts", values(json!({"a": 1}))))
+            .add(SubRequest::insert("Accounts", values(&json!({"a": 1}))))
             .unwrap();
         let id = first.written_id();
         assert_eq!(id.to_string(), "@{1:$.data[0].details.id}");
@@ -144,7 +144,7 @@ mod tests {
             json!({"a": [{"b": text}]}),
         ] {
             let mut batch = Composite::new();
-            let refused = batch.add(SubRequest::insert("Leads", values(body)));
+            let refused = batch.add(SubRequest::insert("Leads", values(&body)));
             assert!(refused.is_err());
         }
         let mut batch = Composite::new();

@@ -192,7 +192,8 @@ impl SubRequest {
     }
 
     fn write(method: Method, uri: String, record: Values) -> Self {
-        Self::new(method, uri).body(json!({ "data": [record] }))
+        let data = vec![Value::Object(record)];
+        Self::new(method, uri).body(json!({ "data": data }))
     }
 
     pub(super) fn check(&self, index: usize) -> Result<(), Error> {

@@ -157,8 +157,8 @@ async fn heavy_of_any_family(client: &Client, n: usize, lead: &str) -> Result<()
         3 => {
             let lead = values(&json!({"Last_Name": "Roe", "Company": "Example"}));
             let leads = vec![lead; 11];
-            let written = client.insert("Leads", &leads, &WriteOptions::default());
-            written.await.map(drop)
+            let options = WriteOptions::default();
+            client.insert("Leads", &leads, &options).await.map(drop)
         }
         4 => {
             let mut batch = Composite::new();

@@ -229,7 +229,18 @@ async fn tags_live_in_the_simulator() {
     names.sort_by(|one, other| one.name.cmp(&other.name));
     let names: Vec<_> = names.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["Newer", "Warm"]);
+    client.delete_tag(ids[1]).await.unwrap();
+    let gone = client.delete_tag(ids[1]).await.unwrap_err();
+    assert_eq!(gone.class(), "invalid");
+}
 
+#[tokio::test]
+async fn tags_are_put_on_records_of_the_simulator_and_taken_off() {
+    let sim = simulator().await;
+    let client = client(&sim);
+    let pair = ["Warm".into(), "Newer".into()];
+    let made = client.create_tags("Leads", &pair).await.unwrap();
+    let ids: Vec<&String> = made.iter().flatten().collect();
     let rows = (0..600).map(|n| json!({"Last_Name": n.to_string()}));
     let leads = sim.insert_many("Leads", rows.collect()).unwrap();
     let leads: Vec<&str> = leads.iter().map(String::as_str).chain(["17"]).collect();
@@ -257,18 +268,14 @@ async fn tags_live_in_the_simulator() {
         .await
         .unwrap();
     assert_eq!(client.tag_count("Leads", ids[0]).await.unwrap(), 598);
-    let tagged = client.tagged("Leads", "Newer", &["Last_Name"]);
-    let tagged: Vec<_> = tagged.try_collect().await.unwrap();
-    let named: Vec<_> = tagged
+    let found = client.tagged("Leads", "Newer", &["Last_Name"]);
+    let found: Vec<_> = found.try_collect().await.unwrap();
+    let names: Vec<_> = found
         .iter()
         .map(|it| it["Last_Name"].as_str().unwrap())
         .collect();
-    assert_eq!(named, ["0", "2"]);
+    assert_eq!(names, ["0", "2"]);
     client.delete_tag(ids[1]).await.unwrap();
-    assert_eq!(
-        client.delete_tag(ids[1]).await.unwrap_err().class(),
-        "invalid"
-    );
-    let tagged = client.tagged("Leads", "Newer", &["id"]);
-    assert!(tagged.try_collect::<Vec<_>>().await.unwrap().is_empty());
+    let found = client.tagged("Leads", "Newer", &["id"]);
+    assert!(found.try_collect::<Vec<_>>().await.unwrap().is_empty());
 }
