@@ -26,6 +26,21 @@ fn deal() -> Values {
     values(&json!({"Deal_Name": "Pumps", "Stage": "Qualification", "Amount": 12}))
 }
 
+/// A conversion with all that can be said of one.
+fn everything() -> Conversion {
+    Conversion {
+        account: Some(Target::Existing("12".to_owned())),
+        contact: Some(Target::New(values(&json!({"Phone": "555-7001"})))),
+        deal: Some(deal()),
+        overwrite: Some(true),
+        notify_lead_owner: Some(false),
+        notify_new_entity_owner: Some(true),
+        assign_to: Some("4150868000000225013".to_owned()),
+        move_attachments_to: Some(LeadTarget::Deal),
+        carry_over_tags: vec![(LeadTarget::Contact, vec!["hot".to_owned()])],
+    }
+}
+
 #[tokio::test]
 async fn a_lead_is_converted_as_the_contract_says() {
     let done = r#"{"data":[{"code":"SUCCESS","details":{"Contacts":{"name":"Ann Marsh","id":"11"},"Deals":{"name":"Pumps","id":"13"},"Accounts":{"name":"Reed Ltd","id":"12"}},"message":"The record has been converted successfully","status":"success"}]}"#;
@@ -39,17 +54,7 @@ async fn a_lead_is_converted_as_the_contract_says() {
     ])
     .await;
     let (client, _hand) = zoho.client();
-    let how = Conversion {
-        account: Some(Target::Existing("12".to_owned())),
-        contact: Some(Target::New(values(&json!({"Phone": "555-7001"})))),
-        deal: Some(deal()),
-        overwrite: Some(true),
-        notify_lead_owner: Some(false),
-        notify_new_entity_owner: Some(true),
-        assign_to: Some("4150868000000225013".to_owned()),
-        move_attachments_to: Some(LeadTarget::Deal),
-        carry_over_tags: vec![(LeadTarget::Contact, vec!["hot".to_owned()])],
-    };
+    let how = everything();
     let Converted::Done {
         contact,
         account,

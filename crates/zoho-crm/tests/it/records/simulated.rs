@@ -26,7 +26,7 @@ async fn org() -> (Sim, Client) {
 
 async fn name_of(client: &Client, id: &str) -> Option<Value> {
     let one = client.record("Leads", id).await.unwrap();
-    Some(one.record?["Last_Name"].clone())
+    one.record?.get("Last_Name").cloned()
 }
 
 #[tokio::test]
