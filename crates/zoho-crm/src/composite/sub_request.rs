@@ -36,7 +36,7 @@ impl From<Reference> for Value {
     }
 }
 
-/// A sub-request of a [`Composite`], once added to it.
+/// A sub-request of a [`Composite`](super::Composite), once added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubId(pub(super) usize);
 
