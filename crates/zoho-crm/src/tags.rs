@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Batch, Call, Client, Error, Listing, Values,
+    Batch, Call, Client, Error, Listing, Page, Values,
     coql::{Select, field},
     items::Batches,
     page,
@@ -67,17 +67,16 @@ impl Client {
     ///
     /// # Errors
     /// As the variants say.
-    pub async fn tags(&self, module: &str) -> Result<Vec<Tag>, Error> {
+    pub async fn tags(&self, module: &str) -> Result<Page<Tag>, Error> {
         module_fits(module)?;
         let query = [("module", module)];
         let request = ApiRequest::get(&["settings", "tags"]).query(&query);
         let answer = self.send(Call::TagsList, Cost::ONE, &request).await?;
-        let tags = page::page(&answer, "tags")?.try_map(|it| {
+        page::page(&answer, "tags")?.try_map(|it| {
             serde_json::from_value(it).ok().ok_or(Error::Malformed {
                 problem: "a tag without an id or a name",
             })
-        })?;
-        Ok(tags.items)
+        })
     }
 
     /// Creates tags in a module and gives their ids. Not sent again unless it was certainly not carried out.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use self::{
-    request::{Composite, Execution, SUB_REQUESTS_MAX},
+    request::{Composite, SUB_REQUESTS_MAX},
     sub_request::{Reference, SubId, SubRequest},
 };
 use crate::{

@@ -11,9 +11,9 @@ use crate::{Action, Error, request::Cost};
 /// Sub-requests of one call. Zoho: "Composite API", v8.
 pub const SUB_REQUESTS_MAX: usize = 5;
 
-/// How the requests of a composite call are carried out. Zoho takes no rollback together with parallel execution.
+/// How the requests are carried out. Zoho takes no rollback together with parallel execution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Execution {
+enum Execution {
     /// In order; what succeeds stays.
     #[default]
     InOrder,
@@ -51,10 +51,22 @@ impl Composite {
         Self::default()
     }
 
-    /// Carried out in this way.
+    /// When one fails, undoes the others; not in parallel then.
     #[must_use]
-    pub fn execution(self, execution: Execution) -> Self {
-        Self { execution, ..self }
+    pub fn rollback_on_fail(self) -> Self {
+        Self {
+            execution: Execution::AllOrNothing,
+            ..self
+        }
+    }
+
+    /// Carries them out at once, but for those that refer to others; what succeeds stays then.
+    #[must_use]
+    pub fn parallel(self) -> Self {
+        Self {
+            execution: Execution::Parallel,
+            ..self
+        }
     }
 
     /// Adds a request, for later ones to refer to.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use zoho_crm::{
     Action, Error,
-    composite::{Composite, Execution, SubRequest},
+    composite::{Composite, SubRequest},
 };
 
 use crate::{
@@ -34,8 +34,7 @@ fn written(id: &str) -> String {
 }
 
 /// An account, a contact of it, the account as it is then, and a search for contacts.
-fn chain(execution: Execution) -> Composite {
-    let mut batch = Composite::new().execution(execution);
+fn chain(mut batch: Composite) -> Composite {
     let account = values(&json!({"Account_Name": "Reed Ltd"}));
     let account = batch.add(SubRequest::insert("Accounts", account)).unwrap();
     let id = account.written_id();
@@ -77,7 +76,7 @@ async fn a_composite_call_is_sent_and_read_as_the_contract_says() {
     ]);
     let zoho = answering(vec![answer(207, &body)]).await;
     let (client, _hand) = zoho.client();
-    let answers = client.composite(&chain(Execution::InOrder)).await.unwrap();
+    let answers = client.composite(&chain(Composite::new())).await.unwrap();
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     let inserted = answers[0].written().unwrap();
     let inserted = inserted[0].as_ref().unwrap();
@@ -144,7 +143,7 @@ async fn what_was_not_carried_out_says_why() {
     ])
     .await;
     let (client, _hand) = zoho.client();
-    let batch = chain(Execution::AllOrNothing);
+    let batch = chain(Composite::new().rollback_on_fail());
     let answers = client.composite(&batch).await.unwrap();
     let code = |at: usize| answers[at].as_ref().unwrap_err().code.as_str();
     assert_eq!(
@@ -163,7 +162,7 @@ async fn what_was_not_carried_out_says_why() {
     let short = client.composite(&batch).await.unwrap_err();
     assert_eq!(short.class(), "malformed");
     let forbidden = client
-        .composite(&chain(Execution::Parallel))
+        .composite(&chain(Composite::new().parallel()))
         .await
         .unwrap_err();
     assert_eq!(forbidden.class(), "forbidden");
@@ -225,8 +224,7 @@ async fn all_or_nothing_leaves_nothing_in_the_simulator() {
     let sim = simulator().await;
     let client = client(&sim);
     let lead = |values: Value| SubRequest::insert("Leads", records::values(&values));
-    let chain = |execution| {
-        let mut batch = Composite::new().execution(execution);
+    let chain = |mut batch: Composite| {
         for sub in [
             lead(json!({"Last_Name": "Doe", "Company": "Reed"})),
             lead(json!({"Company": "nobody's"})),
@@ -237,7 +235,7 @@ async fn all_or_nothing_leaves_nothing_in_the_simulator() {
         batch
     };
     let answers = client
-        .composite(&chain(Execution::AllOrNothing))
+        .composite(&chain(Composite::new().rollback_on_fail()))
         .await
         .unwrap();
     let code = |at: usize| answers[at].as_ref().unwrap_err().code.as_str();
@@ -251,8 +249,8 @@ async fn all_or_nothing_leaves_nothing_in_the_simulator() {
         "MANDATORY_NOT_FOUND"
     );
     assert!(sim.records("Leads").is_empty());
-    for execution in [Execution::InOrder, Execution::Parallel] {
-        let answers = client.composite(&chain(execution)).await.unwrap();
+    for batch in [Composite::new(), Composite::new().parallel()] {
+        let answers = client.composite(&chain(batch)).await.unwrap();
         assert!(answers[0].as_ref().unwrap().body().is_ok());
         assert!(answers[1].as_ref().unwrap().body().is_err());
         assert!(!answers[2].as_ref().unwrap().records().unwrap().is_empty());

@@ -114,10 +114,10 @@ async fn tags_are_read_as_the_contract_says() {
     ])
     .await;
     let (client, _hand) = zoho.client();
-    let tags = client.tags("Leads").await.unwrap();
+    let tags = client.tags("Leads").await.unwrap().items;
     assert_eq!(tags[0].color_code.as_deref(), Some("#FD87BD"));
     assert_eq!(tags[1], tag("4150868000000487003", "New"));
-    assert!(client.tags("Leads").await.unwrap().is_empty());
+    assert!(client.tags("Leads").await.unwrap().items.is_empty());
     assert_eq!(client.tag_count("Leads", TAG).await.unwrap(), 42);
     let tagged = client.tagged("Leads", "It's hot", &["id"]);
     assert_eq!(tagged.try_collect::<Vec<_>>().await.unwrap().len(), 1);
@@ -210,7 +210,7 @@ async fn records_are_tagged_as_the_contract_says() {
 async fn tags_live_in_the_simulator() {
     let sim = simulator().await;
     let client = client(&sim);
-    assert!(client.tags("Leads").await.unwrap().is_empty());
+    assert!(client.tags("Leads").await.unwrap().items.is_empty());
     let made = client
         .create_tags("Leads", &[hot(), "New".into(), "hot".into()])
         .await
@@ -225,7 +225,7 @@ async fn tags_live_in_the_simulator() {
         .update_tag("Leads", &tag(ids[1], "Newer"))
         .await
         .unwrap();
-    let mut names: Vec<_> = client.tags("Leads").await.unwrap();
+    let mut names = client.tags("Leads").await.unwrap().items;
     names.sort_by(|one, other| one.name.cmp(&other.name));
     let names: Vec<_> = names.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["Newer", "Warm"]);
