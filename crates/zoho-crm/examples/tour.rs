@@ -11,6 +11,7 @@ use zoho_crm::{
 };
 use zoho_sim::Sim;
 
+/// Goes through what the client can do.
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
     drop(rustls::crypto::ring::default_provider().install_default());

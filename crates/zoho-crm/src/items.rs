@@ -198,7 +198,8 @@ fn one_for_all(entry: Value, status: u16, sent: Option<usize>) -> Result<Batch<V
     Ok((0..sent).map(|_| Err(error.clone())).collect())
 }
 
-fn result(entry: Value, status: u16) -> Result<Value, ItemError> {
+/// One entry of an answer.
+pub(crate) fn result(entry: Value, status: u16) -> Result<Value, ItemError> {
     if is_success(&entry) {
         Ok(entry)
     } else if is_failure(&entry) {

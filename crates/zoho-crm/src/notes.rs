@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::{
-    Batch, Call, Client, Error, Listing, Page, Values, page,
-    parts::{PER_PAGE_MAX, fields_joined, ids_fit, only, record_fits, values, written_id},
+    Batch, Call, Client, Error, Listing, Values,
+    listed::List,
+    page,
+    parts::{fields_joined, ids_fit, only, record_fits, values, written_id, written_ids},
+    related::of_record,
     request::{ApiRequest, Cost},
 };
 
@@ -43,33 +46,31 @@ impl Note {
 }
 
 impl Client {
-    /// All notes of a record, with these fields.
+    /// All notes of a record, the newest first, with 1 to 50 fields.
     ///
     /// Zoho: "Get notes of a record", v8.
     ///
     /// # Errors
     /// The stream ends with the first error.
     pub fn notes_of(&self, module: &str, id: &str, fields: &[&str]) -> Listing<Values> {
-        self.related_all(Call::NotesList, [module, id, "Notes"], fields)
+        let list = of_record(Call::NotesList, [module, id, "Notes"], fields);
+        self.listed(list, values)
     }
 
-    /// One page of all notes, the first being 1; for administrators.
+    /// All notes of the org, with 1 to 50 fields; for administrators.
     ///
     /// Zoho: "Get notes", v8.
     ///
     /// # Errors
-    /// As the variants say.
-    pub async fn notes(&self, fields: &[&str], page: u32) -> Result<Page<Values>, Error> {
-        let (fields, page) = (fields_joined(fields)?, page.to_string());
-        let per_page = PER_PAGE_MAX.to_string();
-        let query = [
-            ("fields", fields.as_str()),
-            ("page", &page),
-            ("per_page", &per_page),
-        ];
-        let request = ApiRequest::get(&["Notes"]).query(&query);
-        let answer = self.send(Call::NotesList, Cost::ONE, &request).await?;
-        page::page(&answer, "data")?.try_map(values)
+    /// The stream ends with the first error.
+    pub fn notes(&self, fields: &[&str]) -> Listing<Values> {
+        let list = fields_joined(fields).map(|fields| List {
+            call: Call::NotesList,
+            path: vec!["Notes".to_owned()],
+            key: "data",
+            query: vec![("fields", fields)],
+        });
+        self.listed(list, values)
     }
 
     /// One note; `None` when there is none.
@@ -133,13 +134,7 @@ impl Client {
         let results = self
             .send_items(Call::NotesCreate, cost, &request, Some(notes.len()))
             .await?;
-        results
-            .into_iter()
-            .map(|it| match it {
-                Ok(entry) => written_id(&entry).map(Ok),
-                Err(error) => Ok(Err(error)),
-            })
-            .collect()
+        Ok(written_ids(results))
     }
 
     /// Changes a note.

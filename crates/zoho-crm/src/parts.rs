@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    Batch, Client, Error, FIELDS_MAX, Values,
+    Batch, Client, Error, FIELDS_MAX, ItemError, Values,
     records::{is_api_name, is_record_id},
 };
 
@@ -68,6 +68,12 @@ pub(crate) fn written_id(entry: &Value) -> Result<String, Error> {
     text_at(entry, "/details/id").ok_or(Error::Malformed {
         problem: "a result without an id",
     })
+}
+
+/// The same of each result that is a success.
+pub(crate) fn written_ids(results: Batch<Value>) -> Batch<String> {
+    let id = |entry: Value| written_id(&entry).map_err(|error| ItemError::of_call(&error));
+    results.into_iter().map(|it| it.and_then(id)).collect()
 }
 
 /// A text, or a number as text, by JSON pointer.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::{
     Batch, Call, Client, Error, Listing, Page, Values,
     coql::{Select, field},
-    items::ItemError,
+    items::Batches,
     page,
-    parts::{count_at, ids_fit, module_fits, only, written_id},
+    parts::{count_at, ids_fit, module_fits, only, written_ids},
     request::{ApiRequest, Cost},
 };
 
@@ -97,7 +97,7 @@ impl Client {
         let results = self
             .send_items(Call::TagsCreate, Cost::ONE, &request, Some(tags.len()))
             .await?;
-        ids(results)
+        Ok(written_ids(results))
     }
 
     /// Changes name and colour of tags, each with its id.
@@ -119,7 +119,7 @@ impl Client {
         let results = self
             .send_items(Call::TagsUpdate, Cost::ONE, &request, Some(tags.len()))
             .await?;
-        ids(results)
+        Ok(written_ids(results))
     }
 
     /// Changes name and colour of one tag.
@@ -187,8 +187,8 @@ impl Client {
     /// Zoho: "Add tags to records", v8. Tags that do not exist are created.
     ///
     /// # Errors
-    /// [`Error::Misuse`] without a call. Each record has its own result; records of a call that failed as a whole have
-    /// its error, and those of the calls after it were not sent.
+    /// When the first call fails; nothing after it was sent. The failure of a later call is that of its records, and
+    /// the rest is not sent.
     pub async fn add_tags(
         &self,
         module: &str,
@@ -244,30 +244,21 @@ impl Client {
             "remove_tags"
         };
         let path = [module, "actions", action];
-        let mut results: Batch<()> = Vec::with_capacity(ids.len());
-        let mut failed: Option<Error> = None;
-        for chunk in ids.chunks(RECORDS_MAX) {
-            if let Some(error) = &failed {
-                results.extend(chunk.iter().map(|_| Err(ItemError::not_sent(error))));
+        let mut all = Batches::default();
+        for ids in ids.chunks(RECORDS_MAX) {
+            if all.has_stopped(ids.len()) {
                 continue;
             }
             if let Some(members) = body.as_object_mut() {
-                members.insert("ids".to_owned(), json!(chunk));
+                members.insert("ids".to_owned(), json!(ids));
             }
             let request = ApiRequest::post(&path).json(&body).items("data");
-            let cost = Cost::tags(chunk.len());
-            match self
-                .send_items(call, cost, &request, Some(chunk.len()))
-                .await
-            {
-                Ok(batch) => results.extend(batch.into_iter().map(|it| it.map(drop))),
-                Err(error) => {
-                    results.extend(chunk.iter().map(|_| Err(ItemError::of_call(&error))));
-                    failed = Some(error);
-                }
-            }
+            let (cost, sent) = (Cost::tags(ids.len()), Some(ids.len()));
+            let done = self.send_items(call, cost, &request, sent).await;
+            let done = done.map(|it| it.into_iter().map(|it| it.map(drop)).collect());
+            all.add(ids.len(), done)?;
         }
-        Ok(results)
+        Ok(all.finish())
     }
 }
 
@@ -290,14 +281,4 @@ fn names_fit<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> 
         return Ok(());
     }
     Err(Client::wrong("a call takes 1 to 100 tags"))
-}
-
-fn ids(results: Batch<Value>) -> Result<Batch<String>, Error> {
-    results
-        .into_iter()
-        .map(|it| match it {
-            Ok(entry) => written_id(&entry).map(Ok),
-            Err(error) => Ok(Err(error)),
-        })
-        .collect()
 }

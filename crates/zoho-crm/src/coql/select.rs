@@ -249,7 +249,10 @@ impl Select {
                 Order::Descending => " desc",
             });
         }
-        out.push_str(&format!(" limit {} offset {}", from.limit, from.offset));
+        out.push_str(" limit ");
+        out.push_str(&from.limit.to_string());
+        out.push_str(" offset ");
+        out.push_str(&from.offset.to_string());
         Ok(out)
     }
 

@@ -297,8 +297,8 @@ mod tests {
         assert_eq!(cost(&ListQuery { view, ..plain }), (3, true));
         assert!(
             Asked::new(&ListQuery {
-                sort,
                 view,
+                sort,
                 ..plain
             })
             .is_err()

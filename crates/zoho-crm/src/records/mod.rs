@@ -10,6 +10,7 @@ mod write;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub(crate) use self::write::written;
 pub use self::{
     deleted::{Deleted, DeletedKind, DeletedQuery},
     list::{Approved, ListQuery, PageAt, Sort, SortBy},
@@ -122,7 +123,7 @@ const NOT_AN_ID: Error = Error::Misuse {
 };
 
 /// The records under `data`; an empty answer has none.
-fn records_in(answer: &Answer) -> Result<Vec<Values>, Error> {
+pub(crate) fn records_in(answer: &Answer) -> Result<Vec<Values>, Error> {
     if answer.is_empty() {
         return Ok(vec![]);
     }

@@ -263,7 +263,8 @@ impl Client {
     }
 }
 
-fn written(entry: &Value, action: Action) -> Result<Written, ItemError> {
+/// One result of a write; `action` is what was done where it does not say.
+pub(crate) fn written(entry: &Value, action: Action) -> Result<Written, ItemError> {
     let details = entry.get("details").unwrap_or(&Value::Null);
     let text = |value: &Value, key: &str| {
         let text = value.get(key).and_then(Value::as_str);

@@ -240,7 +240,7 @@ mod tests {
                 '\\' => parts.last_mut()?.push(chars.next()?.1),
                 ':' if parts.len() < 3 => parts.push(String::new()),
                 ',' => parts.push(String::new()),
-                ')' => return Some((parts, &text[at + 2..])),
+                ')' => return Some((parts, text.get(at + 2..)?)),
                 '(' => return None,
                 other => parts.last_mut()?.push(other),
             }

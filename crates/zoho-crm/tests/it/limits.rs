@@ -4,10 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use zoho_crm::{Client, Edition, Error, Limits, ListQuery, PageAt, Settings, Sort, SortBy};
+use zoho_crm::{
+    Client, Edition, Error, Limits, ListQuery, PageAt, Settings, Sort, SortBy, WriteOptions,
+    composite::{Composite, SubRequest},
+    convert::Conversion,
+    coql::Select,
+    search::{By, Search},
+};
 use zoho_sim::Sim;
 
-use crate::support::sim::{client_with, settings};
+use crate::{
+    records::values,
+    support::sim::{client_with, settings},
+};
 
 /// So that calls pile up.
 const LATENCY: Duration = Duration::from_millis(20);
@@ -129,4 +138,88 @@ async fn credits_that_others_used_are_heeded_too() {
     }
     assert_eq!(done, 10, "zoho says after each call what is left");
     assert_eq!(sim.counters().credits_used, 80);
+}
+
+/// A call that Zoho counts as heavy, of one family after another.
+async fn heavy_of_any_family(client: &Client, n: usize, lead: &str) -> Result<(), Error> {
+    match n % 6 {
+        0 => heavy(client).await,
+        1 => client.select(&Select::new("Leads", ["id"])).await.map(drop),
+        2 => {
+            let search = Search {
+                module: "Leads".to_owned(),
+                by: By::Word("Doe".to_owned()),
+                fields: vec!["Last_Name".to_owned()],
+                converted: false,
+            };
+            client.search(&search, 1).await.map(drop)
+        }
+        3 => {
+            let lead = values(&json!({"Last_Name": "Roe", "Company": "Example"}));
+            let leads = vec![lead; 11];
+            let options = WriteOptions::default();
+            client.insert("Leads", &leads, &options).await.map(drop)
+        }
+        4 => {
+            let mut batch = Composite::new();
+            batch.add(SubRequest::record("Leads", lead))?;
+            client.composite(&batch).await.map(drop)
+        }
+        _ => {
+            let how = Conversion::default();
+            client.convert_lead(lead, &how).await.map(drop)
+        }
+    }
+}
+
+/// As many leads as there are calls, so that each can be converted once.
+fn leads(sim: &Sim, count: usize) -> Vec<String> {
+    let lead = |n: usize| json!({"Last_Name": "Doe", "Company": format!("Example {n}")});
+    sim.insert_many("Leads", (0..count).map(lead).collect())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn heavy_calls_of_every_family_share_the_ten() {
+    let sim = org(zoho_sim::Edition::Ultimate, 1_000_000).await;
+    let client = client(&sim, Limits::for_edition(Edition::Ultimate));
+    let leads = leads(&sim, 120);
+    let calls = leads.iter().enumerate();
+    let calls = calls.map(|(n, lead)| heavy_of_any_family(&client, n, lead));
+    for result in join_all(calls).await {
+        result.unwrap();
+    }
+    let seen = sim.counters();
+    assert_eq!((seen.sub_concurrent_max, seen.concurrent_max), (10, 10));
+    assert_eq!(seen.refused_for_concurrency, 0);
+    // 20 calls of each: 1, 1, 1, 2, 1 + 1 and 5 credits.
+    assert_eq!(seen.credits_used, 20 * 12);
+}
+
+#[tokio::test]
+async fn calls_of_any_cost_leave_the_reserve_alone() {
+    let sim = org(zoho_sim::Edition::Standard, 100).await;
+    let limits = Limits {
+        credits_daily: Some(100),
+        credits_reserve_percent: 20,
+        concurrency: 10,
+        ..Limits::default()
+    };
+    let client = client(&sim, limits);
+    let leads = leads(&sim, 120);
+    let calls = leads.iter().enumerate();
+    let calls = calls.map(|(n, lead)| heavy_of_any_family(&client, n, lead));
+    let results = join_all(calls).await;
+    let refused = results.iter().filter_map(|it| it.as_ref().err());
+    assert!(refused.clone().count() > 0);
+    for error in refused {
+        assert!(matches!(error, Error::CreditsSpent { .. }), "{error}");
+    }
+    let seen = sim.counters();
+    assert!(
+        (60..=80).contains(&seen.credits_used),
+        "{}",
+        seen.credits_used
+    );
+    assert_eq!(seen.refused_for_credits, 0);
 }

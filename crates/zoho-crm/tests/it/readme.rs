@@ -1,5 +1,6 @@
 //! The README's example is a program that runs.
 
+#[expect(unreachable_pub, reason = "a program of its own, too")]
 #[path = "../../examples/tour.rs"]
 mod tour;
 

@@ -283,8 +283,8 @@ async fn usage_and_modules_are_given_as_they_are() {
     assert!(asked.iter().all(Value::is_null));
 }
 
-#[tokio::test]
-async fn a_webhook_lives_fires_and_fails_in_the_simulator() {
+/// What webhooks call, and an org whose webhooks may call it.
+async fn receiver_and_org() -> (MockServer, Sim) {
     // Only the first test of the process installs it.
     drop(rustls::crypto::ring::default_provider().install_default());
     let receiver = MockServer::start().await;
@@ -297,6 +297,12 @@ async fn a_webhook_lives_fires_and_fails_in_the_simulator() {
         ..zoho_sim::Settings::on_loopback()
     };
     let sim = Sim::start(settings).await.unwrap();
+    (receiver, sim)
+}
+
+#[tokio::test]
+async fn a_webhook_lives_fires_and_fails_in_the_simulator() {
+    let (receiver, sim) = receiver_and_org().await;
     let client = client(&sim);
     assert!(
         client

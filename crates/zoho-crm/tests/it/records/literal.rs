@@ -424,7 +424,7 @@ async fn an_insert_is_sent_again_only_if_it_was_not_carried_out() {
 #[tokio::test]
 async fn an_answer_lost_on_the_way_leaves_an_insert_s_fate_open() {
     let (records, body) = many(1);
-    let slow = answer(201, &body).set_delay(Duration::from_secs(60));
+    let slow = answer(201, &body).set_delay(Duration::from_mins(1));
     let zoho = zoho(vec![slow]).await;
     let mut settings = zoho.settings();
     settings.timeout = Duration::from_millis(200);

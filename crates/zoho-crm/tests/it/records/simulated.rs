@@ -4,8 +4,8 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use zoho_crm::{
-    Action, Client, Converted, DeletedKind, DeletedQuery, Error, IfModified, ListQuery, OneQuery,
-    PageAt, RecordQuery, Sort, SortBy, WriteOptions,
+    Action, Client, Condition, Converted, DeletedKind, DeletedQuery, Error, IfModified, ListQuery,
+    OneQuery, PageAt, RecordQuery, Sort, SortBy, WriteOptions,
 };
 use zoho_sim::Sim;
 
@@ -26,7 +26,7 @@ async fn org() -> (Sim, Client) {
 
 async fn name_of(client: &Client, id: &str) -> Option<Value> {
     let one = client.record("Leads", id).await.unwrap();
-    Some(one.record?["Last_Name"].clone())
+    one.record?.get("Last_Name").cloned()
 }
 
 #[tokio::test]
@@ -255,4 +255,40 @@ async fn full_data_is_read_alone_and_together() {
     assert_eq!(all.len(), 3);
     assert!(all.iter().all(|it| it["Description"] == *long));
     assert_eq!(client.full_data("Leads", "999", &[]).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_list_since_a_time_has_only_what_is_newer() {
+    let (sim, client) = org().await;
+    sim.insert("Leads", json!({"Last_Name": "Doe"})).unwrap();
+    let since = |text: &str| ListQuery {
+        modified_since: Some(text.parse().unwrap()),
+        ..ListQuery::of("Leads", &["Last_Name"])
+    };
+    let newer = client.list(&since("2000-01-01T00:00:00Z"));
+    assert_eq!(newer.try_collect::<Vec<_>>().await.unwrap().len(), 1);
+    let none = client.list(&since("2100-01-01T00:00:00Z"));
+    assert!(none.try_collect::<Vec<_>>().await.unwrap().is_empty());
+    assert_eq!(sim.counters().answers[&304], 1);
+}
+
+#[tokio::test]
+async fn an_update_from_an_old_version_is_refused() {
+    let (sim, client) = org().await;
+    let id = sim.insert("Leads", json!({"Last_Name": "Doe"})).unwrap();
+    let since = |text: &str| WriteOptions {
+        condition: Some(Condition::unmodified_since(text.parse().unwrap())),
+        ..PLAIN
+    };
+    let change = values(&json!({"Last_Name": "Roe"}));
+    let old = since("2000-01-01T00:00:00Z");
+    let failed = client.update_one("Leads", &id, &change, &old).await;
+    assert!(matches!(failed.unwrap_err().error, Error::Modified { .. }));
+    assert_eq!(name_of(&client, &id).await.unwrap(), "Doe");
+    let new = since("2100-01-01T00:00:00Z");
+    client
+        .update_one("Leads", &id, &change, &new)
+        .await
+        .unwrap();
+    assert_eq!(name_of(&client, &id).await.unwrap(), "Roe");
 }
