@@ -5,6 +5,7 @@ mod connections;
 mod cross;
 mod destinations;
 mod mask;
+mod one_connection;
 mod problem;
 mod proof;
 mod reader;
@@ -35,7 +36,10 @@ use self::{
     yaml::{Node, SyntaxError, Value},
 };
 
-pub use self::problem::{Problem, Problems, Severity};
+pub use self::{
+    one_connection::{RefreshToken, load_connection},
+    problem::{Problem, Problems, Severity},
+};
 
 /// Largest `routes.yaml`, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
