@@ -106,9 +106,11 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let closed = |it: &std::io::Error| it.kind() == std::io::ErrorKind::BrokenPipe;
     error.chain().any(|it| {
-        let by_csv = || match it.downcast_ref::<csv::Error>()?.kind() {
-            csv::ErrorKind::Io(error) => Some(closed(error)),
-            _ => None,
+        let by_csv = || {
+            let csv::ErrorKind::Io(error) = it.downcast_ref::<csv::Error>()?.kind() else {
+                return None;
+            };
+            Some(closed(error))
         };
         it.downcast_ref().is_some_and(closed) || by_csv().unwrap_or(false)
     })

@@ -81,8 +81,8 @@ pub(super) struct OrgArguments {
         value_name = "FILE"
     )]
     refresh_token_file: Option<PathBuf>,
-    /// Where the access token is kept between two calls, encrypted [default: $XDG_STATE_HOME/zohook or
-    /// ~/.local/state/zohook].
+    /// Where the access token is kept between two calls, encrypted [default: `$XDG_STATE_HOME/zohook` or
+    /// `~/.local/state/zohook`].
     #[arg(long, env = "ZOHOOK_STATE_DIR", global = true, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 }
@@ -235,13 +235,11 @@ impl OrgArguments {
         if let Some(state) = set("XDG_STATE_HOME") {
             return Ok(Path::new(&state).join("zohook"));
         }
-        match set("HOME") {
-            Some(home) => Ok(Path::new(&home).join(".local/state/zohook")),
-            None => {
-                let text = "say where the access token is kept: --state-dir or ZOHOOK_STATE_DIR";
-                Err(Ended::BadConfiguration(text.to_owned()).into())
-            }
-        }
+        let Some(home) = set("HOME") else {
+            let text = "say where the access token is kept: --state-dir or ZOHOOK_STATE_DIR";
+            return Err(Ended::BadConfiguration(text.to_owned()).into());
+        };
+        Ok(Path::new(&home).join(".local/state/zohook"))
     }
 }
 

@@ -10,11 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{
-    advice,
-    org::OrgArguments,
-    output::OutputArguments,
-};
+use super::{advice, org::OrgArguments, output::OutputArguments};
 
 const EXAMPLES: &str = "\
 A new org, the short way (Zoho's API console, \"Self Client\", tab \"Generate Code\"):

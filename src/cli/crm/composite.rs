@@ -62,7 +62,7 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let answers = session.client.composite(&composite).await?;
     let mut rows = Rows::new(
         session.format,
-        columns(&["request", "status", "error", "body"]),
+        Some(columns(&["request", "status", "error", "body"])),
     );
     let mut failed = 0;
     for (index, answer) in answers.into_iter().enumerate() {

@@ -11,7 +11,7 @@ use super::{Session, input, wrong};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The query, or `-` to read it from stdin: select Last_Name, Email from Leads where Company = 'Example' limit 200.
+    /// The query, or `-` to read it from stdin: `select Last_Name, Email from Leads where Company = 'Example' limit 200`.
     query: String,
     /// All rows, by pages of 2000 (up to 100,000); the query has no limit of its own then.
     #[arg(long)]

@@ -126,17 +126,21 @@ fn of_json(bytes: &[u8]) -> anyhow::Result<Vec<Values>> {
                     records.push(object(entry, records.len())?);
                 }
             }
-            other => records.push(object(other, records.len())?),
+            one @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_)) => records.push(object(one, records.len())?),
         }
     }
     Ok(records)
 }
 
 fn object(value: Value, before: usize) -> anyhow::Result<Values> {
-    match value {
-        Value::Object(values) => Ok(values),
-        _ => anyhow::bail!("record {} is not a JSON object", before + 1),
-    }
+    let Value::Object(values) = value else {
+        anyhow::bail!("record {} is not a JSON object", before + 1);
+    };
+    Ok(values)
 }
 
 fn of_csv(bytes: &[u8], fields: &[Field]) -> anyhow::Result<Vec<Values>> {

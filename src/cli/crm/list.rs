@@ -74,7 +74,7 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         .clamp(1, query.per_page);
     let listing = session.client.list(&query);
     session
-        .print(listing, with_id(&fields), arguments.amount)
+        .print(listing, Some(with_id(&fields)), arguments.amount)
         .await
 }
 

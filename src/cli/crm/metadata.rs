@@ -44,7 +44,7 @@ pub(super) async fn modules(session: &Session, arguments: &Modules) -> anyhow::R
         return Ok(ExitCode::SUCCESS);
     }
     let modules = session.client.modules().await?;
-    let mut rows = Rows::new(session.format, columns(&MODULE_COLUMNS));
+    let mut rows = Rows::new(session.format, Some(columns(&MODULE_COLUMNS)));
     for module in modules.iter().filter(|it| it.api_supported) {
         rows.add(match session.format {
             Format::Json => module.raw.clone(),
@@ -62,7 +62,7 @@ pub(super) async fn fields(session: &Session, arguments: &Fields) -> anyhow::Res
         FieldType::Used
     };
     let fields = session.client.fields_of(&arguments.module, which).await?;
-    let mut rows = Rows::new(session.format, columns(&FIELD_COLUMNS));
+    let mut rows = Rows::new(session.format, Some(columns(&FIELD_COLUMNS)));
     for field in fields.iter() {
         rows.add(match session.format {
             Format::Json => field.raw.clone(),

@@ -1,5 +1,7 @@
 //! `zohook crm`: Zoho's API at a terminal and in scripts.
 
+mod attachments;
+mod bulk;
 mod composite;
 mod convert;
 mod coql;
@@ -79,6 +81,12 @@ enum Command {
     /// Notes of records.
     #[command(subcommand)]
     Notes(notes::Command),
+    /// Files and links of records.
+    #[command(subcommand)]
+    Attachments(attachments::Command),
+    /// Export and import by jobs in the background.
+    #[command(subcommand)]
+    Bulk(bulk::Command),
     /// The users of the org.
     Users(users::Arguments),
     /// The org: name, edition, time zone.
@@ -128,6 +136,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Convert(it) => convert::run(&session, it).await,
         Command::Tags(it) => tags::run(&session, it).await,
         Command::Notes(it) => notes::run(&session, it).await,
+        Command::Attachments(it) => attachments::run(&session, it).await,
+        Command::Bulk(it) => bulk::run(&session, it).await,
         Command::Users(it) => users::run(&session, &it).await,
         Command::Org => users::org(&session).await,
         Command::Modules(it) => metadata::modules(&session, &it).await,
@@ -184,10 +194,10 @@ fn borrowed(texts: &[String]) -> Vec<&str> {
 }
 
 /// The columns of a listing: the id, and what was asked for.
-fn with_id(fields: &[String]) -> Option<Vec<String>> {
+fn with_id(fields: &[String]) -> Vec<String> {
     let id = std::iter::once("id".to_owned());
     let others = fields.iter().filter(|it| *it != "id").cloned();
-    Some(id.chain(others).collect())
+    id.chain(others).collect()
 }
 
 /// Arguments that cannot be meant.

@@ -86,7 +86,7 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<E
             amount,
         } => {
             let listing = client.notes_of(&module, &id, &borrowed(&fields));
-            return session.print(listing, with_id(&fields), amount).await;
+            return session.print(listing, Some(with_id(&fields)), amount).await;
         }
         Command::Get { id, fields } => {
             let Some(note) = client.note(&id, &borrowed(&fields)).await? else {

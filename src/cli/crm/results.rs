@@ -52,7 +52,7 @@ impl Results {
             ProgressBar::hidden()
         };
         Ok(Self {
-            rows: Rows::new(format, columns(&COLUMNS)),
+            rows: Rows::new(format, Some(columns(&COLUMNS))),
             bar,
             done: 0,
             failed: 0,
@@ -70,14 +70,13 @@ impl Results {
         let batch = match batch {
             Ok(batch) => batch,
             Err(error) if self.done + self.failed == 0 => return Err(error.into()),
-            Err(error) => {
-                let rows = std::mem::replace(&mut self.rows, Rows::new(Format::Plain, None));
-                rows.finish()?;
-                let before = self.done + self.failed;
-                let text = format!("after {before} records; what follows was not sent");
-                return Err(anyhow::Error::from(error).context(text));
-            }
+            Err(error) => return Err(self.stop(error)),
         };
+        // A call that failed as a whole, as the next one would.
+        let stopped = batch.iter().find_map(|it| {
+            let error = &it.as_ref().err()?.error;
+            error.retry_after().map(|_| error.clone())
+        });
         for result in batch {
             let number = self.done + self.failed + 1;
             match &result {
@@ -87,11 +86,20 @@ impl Results {
             self.rows.add(row_of(number, &result))?;
             self.bar.inc(1);
         }
-        Ok(())
+        stopped.map_or(Ok(()), |error| Err(self.stop(error)))
+    }
+
+    fn stop(&mut self, error: Error) -> anyhow::Error {
+        if let Err(failed) = self.rows.finish() {
+            return failed;
+        }
+        let number = self.done + self.failed;
+        let text = format!("ended after {number} records; what follows was not sent");
+        anyhow::Error::from(error).context(text)
     }
 
     /// Exit code 1 when a record failed.
-    pub(super) fn finish(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn finish(mut self) -> anyhow::Result<ExitCode> {
         self.bar.finish_and_clear();
         self.rows.finish()?;
         if self.failed == 0 {

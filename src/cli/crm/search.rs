@@ -12,7 +12,7 @@ use super::{Amount, Session, with_id};
 pub(super) struct Arguments {
     /// The module's API name.
     module: String,
-    /// E.g. ((Last_Name:equals:Doe)and(Company:starts_with:Ex)).
+    /// E.g. `((Last_Name:equals:Doe)and(Company:starts_with:Ex))`.
     #[arg(long, group = "by", value_name = "CRITERIA")]
     criteria: Option<String>,
     /// In any email field.
@@ -50,7 +50,7 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     let columns = if arguments.fields.is_empty() {
         None
     } else {
-        with_id(&arguments.fields)
+        Some(with_id(&arguments.fields))
     };
     let search = Search {
         module: arguments.module,

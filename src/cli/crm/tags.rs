@@ -96,7 +96,7 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<E
     match command {
         Command::List { module } => {
             let tags = client.tags(&module).await?;
-            let mut rows = Rows::new(session.format, columns(&["id", "name", "color_code"]));
+            let mut rows = Rows::new(session.format, Some(columns(&["id", "name", "color_code"])));
             for tag in tags.items {
                 rows.add(row([
                     ("id", tag.id.into()),
@@ -144,7 +144,7 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<E
         } => {
             let fields = fields.of(client, &module).await?;
             let listing = client.tagged(&module, &tag, &borrowed(&fields));
-            session.print(listing, with_id(&fields), amount).await
+            session.print(listing, Some(with_id(&fields)), amount).await
         }
     }
 }

@@ -24,8 +24,8 @@ const COLUMNS: [&str; 7] = [
 pub(super) struct Arguments {
     /// One user, by id.
     id: Option<String>,
-    /// AllUsers, ActiveUsers, DeactiveUsers, ConfirmedUsers, NotConfirmedUsers, ActiveConfirmedUsers, AdminUsers or
-    /// CurrentUser.
+    /// `AllUsers`, `ActiveUsers`, `DeactiveUsers`, `ConfirmedUsers`, `NotConfirmedUsers`, `ActiveConfirmedUsers`,
+    /// `AdminUsers` or `CurrentUser`.
     #[arg(long = "type", value_name = "TYPE", default_value = "ActiveUsers", value_parser = user_type, conflicts_with = "id")]
     kind: UserType,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         .map(move |it| it.map(|user| shown(user, format)))
         .boxed();
     session
-        .print(rows, columns(&COLUMNS), arguments.amount)
+        .print(rows, Some(columns(&COLUMNS)), arguments.amount)
         .await
 }
 
