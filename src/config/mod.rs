@@ -6,6 +6,7 @@ mod cross;
 mod destinations;
 mod fingerprint;
 mod mask;
+mod one_connection;
 mod problem;
 mod proof;
 mod reader;
@@ -38,6 +39,7 @@ use self::{
 
 pub use self::{
     fingerprint::Fingerprint,
+    one_connection::{RefreshToken, load_connection},
     problem::{Problem, Problems, Severity},
 };
 

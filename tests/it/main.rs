@@ -9,7 +9,10 @@
 )]
 
 mod support;
+mod auth;
 mod config;
+mod crm;
+mod crm_bulk;
 mod deliver_amqp;
 mod deliver_webhook;
 mod deliver_zoho;

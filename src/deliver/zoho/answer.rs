@@ -41,6 +41,7 @@ pub(super) fn of_call(error: &Error) -> DeliverError {
             refused(detail, Some(HOPELESS_ATTEMPTS_MAX))
         }
         Error::Misuse { .. } => unrenderable(detail),
+        Error::File { .. } => failed(detail),
         _ => at_fault(detail, error.retry_after(), false),
     }
 }

@@ -21,6 +21,8 @@ pub const CHARS_MIN: usize = 2;
 pub enum By {
     /// Comparisons of fields.
     Criteria(Criteria),
+    /// The same, written by hand: `(Last_Name:equals:Doe)`. Never put values into it that come from outside.
+    Written(String),
     /// Records with this address in any email field.
     Email(String),
     /// Records with this number in any phone field.
@@ -57,6 +59,7 @@ impl Client {
         let names: Vec<&str> = search.fields.iter().map(String::as_str).collect();
         let (key, text) = match &search.by {
             By::Criteria(criteria) => ("criteria", criteria.text()?),
+            By::Written(text) => ("criteria", text.clone()),
             By::Email(text) => ("email", text.clone()),
             By::Phone(text) => ("phone", text.clone()),
             By::Word(text) => ("word", text.clone()),
