@@ -16,6 +16,7 @@ mod crm_bulk;
 mod deliver_amqp;
 mod deliver_webhook;
 mod deliver_zoho;
+mod deliver_zoho_actions;
 mod enrich;
 mod hostile;
 mod pull;
