@@ -25,6 +25,7 @@ impl Fingerprint {
     }
 
     /// The same files as they are now.
+    #[must_use]
     pub fn again(&self) -> Self {
         Self::of(&self.path)
     }

@@ -1,12 +1,12 @@
 //! Attachments: files and links on records.
 
-use futures_util::{StreamExt, TryStreamExt, future};
 use serde_json::Value;
 
 use super::{Upload, there};
 use crate::{
     Call, Client, Download, Error, Listing, Values,
     parts::{ids_fit, only, record_fits, text_at, written_id},
+    related::of_record,
     request::{ApiRequest, Cost},
 };
 
@@ -37,8 +37,7 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    fn read(values: Values) -> Result<Self, Error> {
-        let value = Value::Object(values);
+    fn read(value: Value) -> Result<Self, Error> {
         let attachment = Self {
             id: text_at(&value, "/id").ok_or(Error::Malformed {
                 problem: "an attachment without an id",
@@ -95,9 +94,11 @@ impl Client {
     /// # Errors
     /// The stream ends with the first error.
     pub fn attachments_of(&self, module: &str, id: &str) -> Listing<Attachment> {
-        self.related_all(Call::AttachmentsList, [module, id, "Attachments"], FIELDS)
-            .and_then(|it| future::ready(Attachment::read(it)))
-            .boxed()
+        let path = [module, id, "Attachments"];
+        self.listed(
+            of_record(Call::AttachmentsList, path, FIELDS),
+            Attachment::read,
+        )
     }
 
     /// The bytes of an attachment; `None` when there is none, or when it is a link.
