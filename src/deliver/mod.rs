@@ -11,7 +11,7 @@ mod structured;
 mod webhook;
 mod zoho;
 
-use std::{collections::HashMap, io::Write, time::Duration};
+use std::{collections::HashMap, io::Write};
 
 use clock::Clock;
 
@@ -62,8 +62,6 @@ pub struct Capacity {
     pub window: usize,
     /// Windows in flight at once.
     pub lanes: usize,
-    /// How long the oldest may wait for a window to fill; zero sends what is there.
-    pub linger: Duration,
 }
 
 impl Destination {
@@ -120,7 +118,6 @@ impl Destination {
             Transport::Pull => Capacity {
                 window: 0,
                 lanes: 0,
-                linger: Duration::ZERO,
             },
         }
     }

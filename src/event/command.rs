@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ConnectionName, ModuleName, RecordId};
+use super::{ConnectionName, ModuleName, RecordId, SourceName};
 
 /// What a `kind: zoho` destination does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,4 +120,7 @@ pub struct OwnWrite {
     pub created: bool,
     /// API names of the fields that were sent.
     pub fields: BTreeSet<String>,
+    /// Sources that have told of it by a callback that did not say what had changed: another such callback is somebody
+    /// else's.
+    pub explained: BTreeSet<SourceName>,
 }

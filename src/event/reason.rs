@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::OwnWrite;
+
 /// Why a change or delivery was set aside for a person to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QuarantineReason {
@@ -80,7 +82,11 @@ pub enum ChangeOutcome {
     /// A newer change of the record makes it moot (a delete was accepted meanwhile).
     Superseded,
     /// It is a write of ours coming back.
-    Echo,
+    Echo {
+        /// The write that it was taken for, now with the change's source in `explained`; `None` where the callback says
+        /// what has changed.
+        explained: Option<Box<OwnWrite>>,
+    },
     /// Its deliveries are queued.
     Planned,
     /// Set aside.
@@ -99,7 +105,7 @@ impl ChangeOutcome {
             Self::Unwanted => "unwanted",
             Self::Unmatched => "unmatched",
             Self::Superseded => "superseded",
-            Self::Echo => "echo",
+            Self::Echo { .. } => "echo",
             Self::Planned => "planned",
             Self::Quarantined { .. } => "quarantined",
         }

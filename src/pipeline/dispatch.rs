@@ -173,10 +173,10 @@ impl Dispatcher {
 
     async fn deliver(&self, due: Vec<Delivery>, cancel: &CancellationToken) {
         // Until the outcome is committed: a callback may come before the answer.
-        let flight = self
-            .target
-            .writing
-            .begin(self.target.destination.writes(&due));
+        let flight = self.target.writing.begin(
+            self.target.destination.writes(&due),
+            self.target.clock.now(),
+        );
         let results = self.target.destination.deliver(&due).await;
         let settlements: Vec<_> = due
             .iter()

@@ -16,6 +16,12 @@ use crate::event::{Change, Operation, OwnWrite, Record, WriteTarget};
 /// repeats. Then it is taken for somebody else's.
 const LANDING_MAX: Duration = Duration::from_mins(2);
 
+/// And no longer than this where it is not even known which records are written: one upsert must not hold up a module.
+const UNKNOWN_LANDING_MAX: Duration = Duration::from_secs(10);
+
+/// How long it waits at a stretch, in the place of another.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// Zoho's clocks, and ours where the callback tells no time, are not further apart.
 const CLOCKS_APART_MAX: Duration = Duration::from_secs(2);
 
@@ -42,7 +48,13 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Flights {
     next: u64,
-    targets: BTreeMap<u64, WriteTarget>,
+    targets: BTreeMap<u64, Begun>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    at: Timestamp,
+    target: WriteTarget,
 }
 
 /// Some writes, on their way until this is dropped: after their outcome was committed.
@@ -53,13 +65,13 @@ pub(super) struct Flight {
 }
 
 impl Writing {
-    /// To be called before they are sent.
-    pub(super) fn begin(&self, targets: Vec<WriteTarget>) -> Flight {
+    /// To be called before they are sent, with the time.
+    pub(super) fn begin(&self, targets: Vec<WriteTarget>, at: Timestamp) -> Flight {
         let mut flights = self.flights();
         let first = flights.next;
         for target in targets {
             let number = flights.next;
-            flights.targets.insert(number, target);
+            flights.targets.insert(number, Begun { at, target });
             flights.next += 1;
         }
         Flight {
@@ -73,29 +85,41 @@ impl Writing {
         !self.suspects(change).is_empty()
     }
 
-    /// Waits until the writes that may have caused a change, and are on their way now, have landed; later ones cannot
-    /// have caused it.
-    pub(super) async fn landed(&self, change: &Change, clock: &Clock) {
+    /// Waits a little for the writes that may have caused a change; false while one of them is still on its way, and it
+    /// is worth while to ask again.
+    pub(super) async fn landed(&self, change: &Change, clock: &Clock) -> bool {
         let suspects = self.suspects(change);
         if suspects.is_empty() {
-            return;
+            return true;
+        }
+        let known = suspects.iter().any(|it| it.record_known);
+        let wait_max = if known {
+            LANDING_MAX
+        } else {
+            UNKNOWN_LANDING_MAX
+        };
+        let waited = Duration::try_from(clock.now().duration_since(change.accepted_at));
+        if waited.is_ok_and(|it| it > wait_max) {
+            tracing::warn!(change.id = %change.id, "a write that may be of this record takes long: its change may be our own echo");
+            return true;
         }
         tokio::select! {
-            () = self.all_landed(&suspects) => {}
-            () = clock.sleep(LANDING_MAX) => {
-                tracing::warn!(change.id = %change.id, "a write of this record takes too long: its change may be our own echo");
-            }
+            () = self.all_landed(&suspects) => true,
+            () = clock.sleep(PATIENCE) => false,
         }
     }
 
-    async fn all_landed(&self, suspects: &[u64]) {
+    async fn all_landed(&self, suspects: &[Suspect]) {
         loop {
             let landed = self.inner.landed.notified();
             tokio::pin!(landed);
             landed.as_mut().enable();
             {
                 let flights = self.flights();
-                if !suspects.iter().any(|it| flights.targets.contains_key(it)) {
+                if !suspects
+                    .iter()
+                    .any(|it| flights.targets.contains_key(&it.number))
+                {
                     return;
                 }
             }
@@ -103,18 +127,26 @@ impl Writing {
         }
     }
 
-    fn suspects(&self, change: &Change) -> Vec<u64> {
+    /// Writes begun before the change was told; later ones cannot have caused it.
+    fn suspects(&self, change: &Change) -> Vec<Suspect> {
         if !could_be_ours(change) {
             return vec![];
         }
         let flights = self.flights();
-        let caused = |target: &WriteTarget| {
-            Some(&target.connection) == change.connection.as_ref()
+        let caused = |begun: &Begun| {
+            let target = &begun.target;
+            begun.at <= change.accepted_at
+                && Some(&target.connection) == change.connection.as_ref()
                 && target.module == change.module
                 && (target.record.is_none() || target.record == change.record)
         };
         let suspects = flights.targets.iter().filter(|(_, it)| caused(it));
-        suspects.map(|(number, _)| *number).collect()
+        suspects
+            .map(|(number, it)| Suspect {
+                number: *number,
+                record_known: it.target.record.is_some(),
+            })
+            .collect()
     }
 
     fn flights(&self) -> MutexGuard<'_, Flights> {
@@ -123,6 +155,12 @@ impl Writing {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A write on its way that may have caused a change.
+struct Suspect {
+    number: u64,
+    record_known: bool,
 }
 
 impl Drop for Flight {
@@ -146,10 +184,14 @@ pub(super) enum Echo {
     /// Somebody else's.
     No,
     /// Our own.
-    Yes,
+    Yes(Explained),
     /// The record's `Modified_Time` tells.
     Perhaps(Suspicion),
 }
+
+/// What a change was taken for: the write with its source in `explained`, or `None` where the callback says what has
+/// changed. [`ChangeOutcome::Echo`] takes it to the store.
+pub(super) type Explained = Option<Box<OwnWrite>>;
 
 /// Writes of ours that may have caused a change.
 #[derive(Debug, PartialEq, Eq)]
@@ -165,21 +207,18 @@ pub(super) fn judge(change: &Change, writes: Vec<OwnWrite>) -> Echo {
     if change.operation == Operation::Insert {
         // A record is made once.
         let ours = writes.iter().any(|it| it.created);
-        return if ours { Echo::Yes } else { Echo::No };
+        return if ours { Echo::Yes(None) } else { Echo::No };
     }
     let suspicion = Suspicion { writes };
     let values = change.values.as_ref();
     let told = values.and_then(|it| it.get(MODIFIED_TIME)?.as_str()?.parse().ok());
     if let Some(modified_at) = told {
-        let ours = suspicion.holds(change, modified_at, None);
-        return if ours { Echo::Yes } else { Echo::No };
+        let explained = suspicion.explain(change, modified_at, None);
+        return explained.map_or(Echo::No, Echo::Yes);
     }
     // The record is not older than our last write. What could not be its echo then needs no read.
-    if suspicion.holds(change, suspicion.newest(), None) {
-        Echo::Perhaps(suspicion)
-    } else {
-        Echo::No
-    }
+    let perhaps = suspicion.explain(change, suspicion.newest(), None);
+    perhaps.map_or(Echo::No, |_| Echo::Perhaps(suspicion))
 }
 
 impl Suspicion {
@@ -189,17 +228,18 @@ impl Suspicion {
         times.max().unwrap_or(Timestamp::MIN)
     }
 
-    /// Whether the change is our own echo: the record's `Modified_Time` is that of a write of ours, which was made before
-    /// the change was told, and nothing has changed but what we wrote. `read` is the record as last seen before, and as
-    /// it is now, for a callback that does not say what has changed.
-    pub(super) fn holds(
+    /// What explains the change as our own echo: the record's `Modified_Time` is that of a write of ours, which was made
+    /// before the change was told, and nothing has changed but what we wrote. A callback that does not say what has
+    /// changed may be a person's, made just before our write: so each write explains one of them for each source, and the
+    /// other is delivered. `read` is the record as last seen before, and as it is now.
+    pub(super) fn explain(
         &self,
         change: &Change,
         modified_at: Timestamp,
         read: Option<(&Record, &Record)>,
-    ) -> bool {
+    ) -> Option<Explained> {
         if !self.writes.iter().any(|it| it.modified_at == modified_at) {
-            return false;
+            return None;
         }
         let told = change.server_time;
         let latest = told.checked_add(CLOCKS_APART_MAX).unwrap_or(told);
@@ -216,12 +256,23 @@ impl Suspicion {
             .flat_map(|it| it.fields.iter().map(String::as_str))
             .chain(TOUCHED_BY_ANY)
             .collect();
-        let within = match (&change.affected_fields, read) {
-            (Some(fields), _) => fields.iter().all(|it| written.contains(it.as_str())),
-            (None, Some((before, now))) => differing(before, now).all(|it| written.contains(it)),
-            (None, None) => true,
-        };
-        !causes.is_empty() && within
+        let fields = change.affected_fields.as_ref().filter(|it| !it.is_empty());
+        if let Some(fields) = fields {
+            let within = fields.iter().all(|it| written.contains(it.as_str()));
+            return (within && !causes.is_empty()).then_some(None);
+        }
+        let mut differing = read
+            .into_iter()
+            .flat_map(|(before, now)| differing(before, now));
+        if !differing.all(|it| written.contains(it)) {
+            return None;
+        }
+        let free = causes
+            .into_iter()
+            .find(|it| !it.explained.contains(&change.source))?;
+        let mut write = free.clone();
+        write.explained.insert(change.source.clone());
+        Some(Some(Box::new(write)))
     }
 }
 
@@ -262,6 +313,7 @@ mod tests {
             modified_at: at(second),
             created: false,
             fields: fields.iter().map(|it| (*it).to_owned()).collect(),
+            explained: BTreeSet::new(),
         }
     }
 
@@ -287,8 +339,8 @@ mod tests {
     fn is_echo(change: &Change, writes: &[OwnWrite], modified: i64) -> bool {
         match judge(change, writes.to_vec()) {
             Echo::No => false,
-            Echo::Yes => true,
-            Echo::Perhaps(suspicion) => suspicion.holds(change, at(modified), None),
+            Echo::Yes(_) => true,
+            Echo::Perhaps(suspicion) => suspicion.explain(change, at(modified), None).is_some(),
         }
     }
 
@@ -339,7 +391,7 @@ mod tests {
             created: true,
             ..updated
         };
-        assert_eq!(judge(&insert, vec![made]), Echo::Yes);
+        assert_eq!(judge(&insert, vec![made]), Echo::Yes(None));
     }
 
     #[test]
@@ -350,7 +402,7 @@ mod tests {
         };
         let writes = vec![write(10, &["Stage"])];
         let ours = "1970-01-01T05:46:50+05:30";
-        assert_eq!(judge(&told(ours), writes.clone()), Echo::Yes);
+        assert_eq!(judge(&told(ours), writes.clone()), Echo::Yes(None));
         let later = "1970-01-01T05:46:51+05:30";
         assert_eq!(judge(&told(later), writes), Echo::No);
     }
@@ -371,11 +423,43 @@ mod tests {
         };
         let change = change("update", 11, None);
         let before = record(json!({"Stage": "a", "Phone": "1", "Fax": "2"}));
-        let holds = |now: Value| suspicion.holds(&change, at(10), Some((&before, &record(now))));
+        let holds = |now: Value| {
+            let read = Some((&before, &record(now)));
+            suspicion.explain(&change, at(10), read).is_some()
+        };
         assert!(holds(json!({"Stage": "b", "Phone": "1"})));
         assert!(holds(json!({"Stage": "b", "Modified_Time": "x"})));
         assert!(!holds(json!({"Stage": "b", "Phone": "3"})));
-        assert!(suspicion.holds(&change, at(10), None));
+    }
+
+    #[test]
+    fn a_write_explains_one_callback_of_each_source_that_does_not_say_what_changed() {
+        let change = change("update", 11, None);
+        let other = Change {
+            source: SourceName::new("hook"),
+            ..change.clone()
+        };
+        let mut writes = vec![write(10, &["Stage"]), write(10, &["Stage"])];
+        let explain = |writes: &[OwnWrite], change: &Change| {
+            let writes = writes.to_vec();
+            Suspicion { writes }.explain(change, at(10), None)
+        };
+        for place in 0..2 {
+            let explained = explain(&writes, &change).unwrap().unwrap();
+            assert_eq!(explained.explained, BTreeSet::from([change.source.clone()]));
+            writes[place] = *explained;
+        }
+        assert_eq!(explain(&writes, &change), None, "somebody else's");
+        assert!(explain(&writes, &other).is_some());
+        let listed = Change {
+            affected_fields: Some(vec!["Stage".to_owned()]),
+            ..change
+        };
+        assert_eq!(
+            explain(&writes, &listed),
+            Some(None),
+            "it says that it is ours"
+        );
     }
 
     fn target(record: Option<&str>) -> WriteTarget {
@@ -389,22 +473,38 @@ mod tests {
     #[tokio::test]
     async fn a_change_waits_for_the_writes_that_may_have_caused_it_and_no_others() {
         let writing = Writing::default();
-        let clock = Clock::real();
+        let (clock, hand) = Clock::simulated(at(10));
         let change = change("update", 10, None);
-        let others = writing.begin(vec![target(Some("2"))]);
+        let others = writing.begin(vec![target(Some("2"))], at(9));
         assert!(!writing.may_have_caused(&change));
-        let first = writing.begin(vec![target(Some("2")), target(Some("1"))]);
-        let second = writing.begin(vec![target(None)]);
+        let first = writing.begin(vec![target(Some("2")), target(Some("1"))], at(9));
+        let second = writing.begin(vec![target(None)], at(9));
         assert!(writing.may_have_caused(&change));
 
         let mut landed = Box::pin(writing.landed(&change, &clock));
         assert_eq!(futures_util::poll!(&mut landed), Poll::Pending);
         drop(first);
         assert_eq!(futures_util::poll!(&mut landed), Poll::Pending);
-        let later = writing.begin(vec![target(Some("1"))]);
+        let later = writing.begin(vec![target(Some("1"))], at(11));
         drop(second);
-        landed.await;
-        drop((others, later));
+        assert!(landed.await);
+        let third = writing.begin(vec![target(None)], at(10));
+        let mut waits = Box::pin(writing.landed(&change, &clock));
+        assert_eq!(futures_util::poll!(&mut waits), Poll::Pending);
+        hand.advance(PATIENCE);
+        assert!(!waits.await);
+        hand.advance(UNKNOWN_LANDING_MAX);
+        assert!(
+            writing.landed(&change, &clock).await,
+            "it waits for no unknown record any more"
+        );
+        let fourth = writing.begin(vec![target(Some("1"))], at(10));
+        let mut waits = Box::pin(writing.landed(&change, &clock));
+        assert_eq!(futures_util::poll!(&mut waits), Poll::Pending);
+        hand.advance(LANDING_MAX);
+        drop(waits);
+        assert!(writing.landed(&change, &clock).await);
+        drop((others, later, third, fourth));
         assert!(writing.flights().targets.is_empty());
     }
 }

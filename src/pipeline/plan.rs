@@ -28,6 +28,9 @@ const CLAIMS_MAX: usize = 4096;
 /// Changes taken in one go.
 const CLAIM_BATCH_MAX: usize = 512;
 
+/// A change that waits for a write of ours to land is looked at again so much later.
+const LANDING_AGAIN: Duration = Duration::from_millis(400);
+
 /// A read that is not back so long after we were told to stop is left alone; it changes nothing at Zoho.
 const READ_GRACE: Duration = Duration::from_secs(3);
 
@@ -151,7 +154,11 @@ impl Planner {
         let started = self.clock.monotonic();
         tokio::select! {
             biased;
-            () = self.writing.landed(&claim.change, &self.clock) => {}
+            landed = self.writing.landed(&claim.change, &self.clock) => if !landed {
+                // Not here, where it takes the place of changes that can go on.
+                self.store.give_back(&claim, later(self.clock.now(), LANDING_AGAIN));
+                return;
+            },
             () = cancel.cancelled() => {
                 self.store.give_back(&claim, self.clock.now());
                 return;

@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     Metrics,
-    echo::{Echo, Suspicion, judge},
+    echo::{Echo, Explained, Suspicion, judge},
 };
 
 /// What reading came to.
@@ -62,7 +62,7 @@ struct Found {
     read_at: Option<Timestamp>,
     seen: Option<Seen>,
     /// It is as our own write left it.
-    echo: bool,
+    echo: Option<Explained>,
 }
 
 /// How the record is wanted.
@@ -81,7 +81,7 @@ impl Found {
             record: None,
             read_at: None,
             seen: None,
-            echo: false,
+            echo: None,
         }
     }
 }
@@ -111,7 +111,7 @@ impl Reader<'_> {
         let suspicion = match judge(change, self.store.own_writes(claim)) {
             Echo::No => None,
             Echo::Perhaps(suspicion) => Some(suspicion),
-            Echo::Yes => return Ok(closed(ChangeOutcome::Echo)),
+            Echo::Yes(explained) => return Ok(closed(ChangeOutcome::Echo { explained })),
         };
         let snapshot = self.snapshot(claim).await?;
         let found = if change.operation == Operation::Delete {
@@ -141,9 +141,9 @@ impl Reader<'_> {
                 }
             }
         };
-        if found.echo {
+        if let Some(explained) = found.echo {
             return Ok(Read::Closed {
-                outcome: ChangeOutcome::Echo,
+                outcome: ChangeOutcome::Echo { explained },
                 seen: found.seen,
             });
         }
@@ -217,7 +217,7 @@ impl Reader<'_> {
             return Ok(unread);
         }
         match self.ask(change, wish, Fields::Only(BTreeSet::new())).await {
-            Ok(Some(found)) if found.echo => Ok(found),
+            Ok(Some(found)) if found.echo.is_some() => Ok(found),
             Err(error @ EnrichError::Retry { .. }) => Err(error),
             Ok(_) | Err(EnrichError::Refuse { .. }) => Ok(unread),
         }
@@ -250,7 +250,7 @@ impl Reader<'_> {
                 read_at,
                 modified_at,
             } => Some(Found {
-                echo: wish.is_echo(change, modified_at, &record),
+                echo: wish.explained(change, modified_at, &record),
                 state: RecordState::Present,
                 read_at: Some(read_at),
                 seen: Some(Seen {
@@ -285,12 +285,15 @@ impl Reader<'_> {
 }
 
 impl Wish<'_> {
-    fn is_echo(&self, change: &Change, modified_at: Option<Timestamp>, record: &Record) -> bool {
-        let (Some(suspicion), Some(modified_at)) = (self.suspicion, modified_at) else {
-            return false;
-        };
+    /// What explains a change as our own echo, now that its record was read.
+    fn explained(
+        &self,
+        change: &Change,
+        modified_at: Option<Timestamp>,
+        record: &Record,
+    ) -> Option<Explained> {
         let read = self.snapshot.map(|it| (&it.seen.record, record));
-        suspicion.holds(change, modified_at, read)
+        self.suspicion?.explain(change, modified_at?, read)
     }
 }
 
@@ -341,7 +344,7 @@ fn covered(
         values,
     };
     Some(Found {
-        echo: false,
+        echo: None,
         state: RecordState::Present,
         read_at: None,
         seen: Some(Seen {

@@ -25,11 +25,17 @@ pub(super) struct OwnWrites {
 }
 
 impl OwnWrites {
-    /// Remembers one more.
+    /// Remembers one more, or what one has explained since.
     pub(super) fn remember(&mut self, write: OwnWrite, at: Timestamp) {
         let key = RecordKey::of_record(&write.connection, &write.module, &write.record);
-        self.order.push_back((at, key));
-        self.by_record.entry(key).or_default().push_back(write);
+        let known = self.by_record.entry(key).or_default();
+        let same = known.iter_mut().find(|it| explains_more(&write, it));
+        if let Some(same) = same {
+            *same = write;
+        } else {
+            known.push_back(write);
+            self.order.push_back((at, key));
+        }
         self.forget_old(at);
     }
 
@@ -68,6 +74,17 @@ impl OwnWrites {
     }
 }
 
+/// Whether it is the same write, and has explained what the other had and more.
+fn explains_more(write: &OwnWrite, other: &OwnWrite) -> bool {
+    let so_far = OwnWrite {
+        explained: other.explained.clone(),
+        ..write.clone()
+    };
+    so_far == *other
+        && write.explained.len() > other.explained.len()
+        && write.explained.is_superset(&other.explained)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -88,6 +105,7 @@ mod tests {
             modified_at: Timestamp::from_second(second).unwrap(),
             created: false,
             fields: BTreeSet::new(),
+            explained: BTreeSet::new(),
         }
     }
 
@@ -129,6 +147,24 @@ mod tests {
         assert_eq!(seconds(&writes, "Leads", "2"), [2]);
         writes.forget_old(at(27));
         assert!(writes.by_record.is_empty());
+    }
+
+    #[test]
+    fn what_a_write_has_explained_is_added_to_it() {
+        let mut writes = OwnWrites::default();
+        let at = Timestamp::UNIX_EPOCH;
+        let explained = OwnWrite {
+            explained: BTreeSet::from([SourceName::new("crm")]),
+            ..write("1", 1)
+        };
+        for it in [write("1", 1), write("1", 1), explained.clone()] {
+            writes.remember(it, at);
+        }
+        let change = change("Leads", "1");
+        let found: Vec<_> = writes.of(change.key(), &change).cloned().collect();
+        assert_eq!(found, [explained, write("1", 1)]);
+        writes.forget_old(Timestamp::from_second(25 * 3_600).unwrap());
+        assert!(writes.by_record.is_empty() && writes.order.is_empty());
     }
 
     #[test]

@@ -276,6 +276,39 @@ async fn an_edit_by_a_person_is_never_taken_for_our_echo() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_callbacks_that_do_not_say_what_changed_one_may_be_a_persons() {
+    let sim = simulator().await;
+    let rules = r#"  back:
+    on: [Leads.insert]
+    send: [{ to: back, id: "{{ event.id }}", body: { Description: "{{ event.sequence }}" } }]
+  everything:
+    on: ["*.*"]
+    send: [{ to: console }]"#;
+    let mut router = between(&sim, BACK, rules).await;
+    let id = sim.insert("Leads", lead(1)).unwrap();
+    // The callback of our write, which says what changed, leaves the write free to explain one that does not.
+    closed(&router, "echo", 1).await;
+    let now = Clock::real().now().as_millisecond();
+    for (number, (echoes, planned)) in [(0, (2, 1)), (1, (2, 2))] {
+        let callback = json!({
+            "server_time": now + number, "query_params": {}, "module": "Leads", "ids": [id], "affected_fields": [],
+            "operation": "update", "channel_id": "1000000068001", "token": "token-of-this-test",
+        });
+        let answer = client()
+            .post(router.url("/in/crm?k=key-of-this-test"))
+            .json(&callback)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        closed(&router, "echo", echoes).await;
+        closed(&router, "planned", planned).await;
+    }
+    assert!(router.stop().await.success(), "{}", router.log());
+    sim.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_our_upsert_made_is_an_echo_of_its_insert() {
     let sim = simulator().await;
     let destinations = "  contacts: { kind: zoho, connection: acme, module: Contacts, action: upsert, unique_field: Email }";

@@ -983,6 +983,7 @@ fn write_to(record: &str, modified: &str) -> OwnWrite {
         record: RecordId::new(record),
         modified_at: modified.parse().unwrap(),
         created: record == "2",
+        explained: BTreeSet::new(),
         fields: BTreeSet::from(["Stage".to_owned(), "Amount".to_owned()]),
     }
 }
@@ -1027,15 +1028,30 @@ async fn a_write_of_ours_is_remembered_over_a_restart_and_counts_as_delivered() 
     let claims = quick(store.claim(10)).await;
     let found: Vec<_> = claims.iter().map(|it| store.own_writes(it)).collect();
     assert_eq!(found, expected);
-    let echoes = claims.into_iter().map(|claim| Finish {
-        outcome: ChangeOutcome::Echo,
-        ..finish(claim, &[])
+    let explained = OwnWrite {
+        explained: BTreeSet::from([SourceName::new("crm")]),
+        ..writes[0].clone()
+    };
+    let echoes = claims.into_iter().map(|claim| {
+        let first = claim.change.record == Some(RecordId::new("1"));
+        let explained = first.then(|| Box::new(explained.clone()));
+        Finish {
+            outcome: ChangeOutcome::Echo { explained },
+            ..finish(claim, &[])
+        }
     });
     store.finish(echoes.collect::<Vec<_>>()).await.unwrap();
     let ledger = store.ledger().await.unwrap();
     assert!(ledger.adds_up(), "{ledger:?}");
     assert_eq!((ledger.changes.planned, ledger.changes.echo), (2, 3));
     assert_eq!(ledger.deliveries.delivered, 2);
+    store.close().await;
+    drop(store);
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    let claims = quick(store.claim(10)).await;
+    assert_eq!(store.own_writes(&claims[0]), [explained]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

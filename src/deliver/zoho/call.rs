@@ -1,5 +1,7 @@
 //! The calls: one kind of command each, and what was written by them.
 
+use std::collections::BTreeSet;
+
 use zoho_crm::{
     Batch, Client, Error, ItemError, Trigger, Values, WriteOptions, Written, notes::NoteOf,
     tags::NewTag,
@@ -113,7 +115,8 @@ async fn notes(client: &Client, jobs: &[Job]) -> Result<Batch<String>, Error> {
 fn refused_as_one<T>(batch: &Batch<T>) -> Option<Error> {
     let mut errors = batch.iter().map(|it| it.as_ref().err());
     let first: &ItemError = errors.next()??;
-    let all = errors.all(|it| it.is_some_and(|it| it.json_path == first.json_path));
+    let all = errors
+        .all(|it| it.is_some_and(|it| it.json_path == first.json_path && it.code == first.code));
     (all && batch.len() > 1).then(|| first.error.clone())
 }
 
@@ -136,6 +139,7 @@ fn own_write(connection: &ConnectionName, command: &Command, written: Written) -
         modified_at: written.modified_time?,
         // Only an earlier attempt can have made a record that holds this delivery's id.
         created: made || command.action == Action::Create,
+        explained: BTreeSet::new(),
         fields: names.cloned().collect(),
     })
 }

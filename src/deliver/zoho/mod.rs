@@ -6,8 +6,6 @@ mod convert;
 mod job;
 mod wish;
 
-use std::time::Duration;
-
 use clock::Clock;
 use zoho_crm::Client;
 
@@ -56,7 +54,6 @@ impl Zoho {
         Capacity {
             window: together_max(self.action),
             lanes: LANES,
-            linger: Duration::ZERO,
         }
     }
 

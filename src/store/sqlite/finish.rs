@@ -36,6 +36,12 @@ impl Transaction<'_> {
                 self.queue_delivery(claim, delivery.clone())?;
             }
             self.count(outcome);
+            if let ChangeOutcome::Echo {
+                explained: Some(write),
+            } = outcome
+            {
+                self.remember_write((**write).clone())?;
+            }
         }
         let next = self.next_change(claim.key)?;
         self.effects
@@ -48,7 +54,7 @@ impl Transaction<'_> {
             ChangeOutcome::Unwanted => &mut self.totals.changes_unwanted,
             ChangeOutcome::Unmatched => &mut self.totals.changes_unmatched,
             ChangeOutcome::Superseded => &mut self.totals.changes_superseded,
-            ChangeOutcome::Echo => &mut self.totals.changes_echo,
+            ChangeOutcome::Echo { .. } => &mut self.totals.changes_echo,
             ChangeOutcome::Planned => &mut self.totals.changes_planned,
             ChangeOutcome::Quarantined { .. } => &mut self.totals.changes_quarantined,
         };
