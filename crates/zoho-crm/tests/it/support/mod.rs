@@ -141,12 +141,14 @@ pub(crate) fn error(status: u16, code: &str) -> ResponseTemplate {
     )
 }
 
-/// Lets the simulated time run while `work` is done.
+/// Lets the simulated time run while `work` is done, whenever it waits for the time: what takes real time takes none.
 pub(crate) async fn while_time_runs<T>(hand: &Simulated, work: impl Future<Output = T>) -> T {
     let run = async {
         loop {
             tokio::task::yield_now().await;
-            hand.advance(Duration::from_millis(20));
+            if hand.sleepers() > 0 {
+                hand.advance(Duration::from_millis(20));
+            }
         }
     };
     tokio::select! {
