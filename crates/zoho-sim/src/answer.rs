@@ -19,7 +19,7 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<(HeaderName, String)>,
 }
 
-/// A download.
+/// A download; a page, if it has no name.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) name: String,
@@ -69,8 +69,10 @@ impl Answer {
         self.headers.push((header::DATE, time::http_date(now)));
         let (body, content_type) = match (self.file, self.body) {
             (Some(file), _) => {
-                self.headers
-                    .push((header::CONTENT_DISPOSITION, disposition(&file.name)));
+                if !file.name.is_empty() {
+                    self.headers
+                        .push((header::CONTENT_DISPOSITION, disposition(&file.name)));
+                }
                 (Body::from(file.bytes), Some(file.content_type))
             }
             // The official SDKs ignore a JSON answer with any other content type.

@@ -45,16 +45,7 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
             world.script.clear();
             Ok(done())
         }
-        (&Method::PUT, ["latency"]) => {
-            let ms = body()?.get("ms").and_then(Value::as_u64);
-            world.latency = Duration::from_millis(ms.ok_or(SimError::Unreadable)?);
-            Ok(done())
-        }
-        (&Method::PUT, ["bulk"]) => {
-            let ms = body()?.get("ms").and_then(Value::as_u64);
-            world.jobs.takes = Duration::from_millis(ms.ok_or(SimError::Unreadable)?);
-            Ok(done())
-        }
+        (&Method::PUT, [what @ ("latency" | "bulk" | "webhooks")]) => set(world, what, &body()?),
         (&Method::POST, ["fire"]) => {
             let fired = hands::fire(world, &body()?)?;
             Ok(Answer::ok(json!({"callbacks": fired})))
@@ -98,6 +89,23 @@ fn act(shared: &Arc<Shared>, call: &Call, path: &[&str]) -> Result<Answer, SimEr
         }
         _ => Ok(api::unknown_path()),
     })
+}
+
+/// Changes what the settings said: a time as `{"ms"}`, or `{"private_hosts"}`.
+fn set(world: &mut World, what: &str, body: &Value) -> Result<Answer, SimError> {
+    let ms = || {
+        let ms = body.get("ms").and_then(Value::as_u64);
+        ms.map(Duration::from_millis).ok_or(SimError::Unreadable)
+    };
+    match what {
+        "latency" => world.latency = ms()?,
+        "bulk" => world.jobs.takes = ms()?,
+        _ => {
+            let private = body.get("private_hosts").and_then(Value::as_bool);
+            world.automation.private_hosts = private.ok_or(SimError::Unreadable)?;
+        }
+    }
+    Ok(done())
 }
 
 /// `{"scopes": [...]}`; everything, if there are none.

@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{
-    answer::{Answer, put},
+    answer::{Answer, File, put},
     call::{Call, Operation},
     world::{
         World,
@@ -106,8 +106,14 @@ fn revoke(world: &mut World, token: &str) -> Answer {
     if world.tokens.revoke(token) {
         return Answer::ok(json!({"status": "success"}));
     }
-    // The real one answers 400 with a page of HTML.
-    Answer::json(StatusCode::BAD_REQUEST, json!("<html>invalid token</html>"))
+    // As seen in the field.
+    let mut answer = Answer::file(File {
+        name: String::new(),
+        content_type: "text/html;charset=UTF-8",
+        bytes: Bytes::from_static(b"<html><body>invalid token</body></html>"),
+    });
+    answer.status = StatusCode::BAD_REQUEST;
+    answer
 }
 
 /// The consent page, without the page: the user always agrees.

@@ -3,40 +3,10 @@
 
 const assert = require("node:assert/strict");
 const { setTimeout: sleep } = require("node:timers/promises");
-const zlib = require("node:zlib");
-const { answer, done, each, insert, receiver, record, run, same, sdk, start } = require("./common.js");
+const { answer, csv, done, each, insert, receiver, record, run, same, sdk, start, unzip } = require("./common.js");
 
 // A job takes time.
 const JOB_MS = 60_000;
-
-// The one file of a zip, by its central directory.
-function unzip(zip) {
-  const end = zip.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
-  same("the number of files", zip.readUInt16LE(end + 10), 1);
-  const entry = zip.readUInt32LE(end + 16);
-  const name = zip.toString("utf8", entry + 46, entry + 46 + zip.readUInt16LE(entry + 28));
-  const local = zip.readUInt32LE(entry + 42);
-  const from = local + 30 + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28);
-  const packed = zip.subarray(from, from + zip.readUInt32LE(entry + 20));
-  const content = zip.readUInt16LE(entry + 10) === 0 ? packed : zlib.inflateRawSync(packed);
-  same("the length", content.length, zip.readUInt32LE(entry + 24));
-  return [name, content.toString("utf8")];
-}
-
-// The rows of a CSV text, as objects.
-function csv(text) {
-  const cells = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r?\n|$)/y;
-  const rows = [[]];
-  while (cells.lastIndex < text.length) {
-    const [, cell, after] = cells.exec(text);
-    rows.at(-1).push(cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell);
-    if (after !== "," && cells.lastIndex < text.length) {
-      rows.push([]);
-    }
-  }
-  const [names, ...values] = rows;
-  return values.map((row) => Object.fromEntries(row.map((cell, at) => [names[at], cell])));
-}
 
 async function job() {
   const field = new sdk.Fields.MinifiedField();

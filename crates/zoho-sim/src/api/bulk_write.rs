@@ -268,7 +268,7 @@ impl Resource<'_> {
     }
 
     fn file_names(&self, world: &World, upload: u64) -> Result<Vec<Option<String>>, Refusal> {
-        let named = match self.sent.get("file_names") {
+        let wanted = match self.sent.get("file_names") {
             None | Some(Value::Null) => vec![],
             Some(Value::Array(names)) => names.iter().map(|it| it.as_str()).collect(),
             Some(_) => return Err(self.invalid("INVALID_DATA", "file_names")),
@@ -280,23 +280,22 @@ impl Resource<'_> {
         let bytes = file.map(|it| it.bytes.clone()).unwrap_or_default();
         let zip = zip::ZipArchive::new(Cursor::new(bytes));
         let zip = zip.map_err(|_no_zip| self.invalid("INVALID_DATA", "file_id"))?;
-        let names = zip.file_names().filter_map(Result::ok);
-        let mut names: Vec<String> = names
+        let in_zip = zip.file_names().filter_map(Result::ok);
+        let mut in_zip: Vec<String> = in_zip
             .filter(|it| !it.ends_with('/'))
             .map(Cow::into_owned)
             .collect();
-        if named.is_empty() {
-            return match (names.pop(), names.is_empty()) {
+        if wanted.is_empty() {
+            return match (in_zip.pop(), in_zip.is_empty()) {
                 (Some(only), true) => Ok(vec![Some(only)]),
                 _ => Err(self.missing("file_names")),
             };
         }
-        let known =
-            |name: &Option<&str>| name.is_some_and(|it| names.iter().any(|in_zip| in_zip == it));
-        if !named.iter().all(known) {
+        let known = |name: &str| in_zip.iter().any(|it| it == name);
+        if !wanted.iter().all(|it| it.is_some_and(known)) {
             return Err(self.invalid("INVALID_DATA", "file_names"));
         }
-        Ok(named
+        Ok(wanted
             .into_iter()
             .map(|it| it.map(ToOwned::to_owned))
             .collect())

@@ -123,10 +123,11 @@ fn query(call: &Call) -> Vec<Need> {
 
 /// What of a job is asked for by the scope that made it.
 fn bulk(asked: &Operation) -> &'static str {
-    match asked {
-        Operation::Family(Family::BulkWrite(_) | Family::BulkWriteResult(_)) => "CREATE",
-        _ => "READ",
-    }
+    let of_write = matches!(
+        asked,
+        Operation::Family(Family::BulkWrite(_) | Family::BulkWriteResult(_))
+    );
+    if of_write { "CREATE" } else { "READ" }
 }
 
 fn operation(method: &Method) -> &'static str {

@@ -151,7 +151,9 @@ async fn write_sheet(
         let done = shared.world(|world| {
             let done = world.import(&import, rows);
             if let Some(part) = part_of(world, id, at) {
-                done.iter().for_each(|it| part.counts.add(it));
+                for row in &done {
+                    part.counts.add(row);
+                }
             }
             done
         });

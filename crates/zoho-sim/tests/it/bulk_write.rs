@@ -17,6 +17,20 @@ use zoho_sim::{Fault, On, Settings, What};
 
 use crate::support::{Answer, DEADLINE, Org, Receiver, send};
 
+const ROWS: &str = "Last name,Company,Employees,Rating,Notes\n\
+                Marsh,Reed Ltd,17,Hot,x\n\
+                ,Fen Ltd,,,y\n\
+                Sedge,\"Carr, Sons\",many,,z\n";
+
+fn mappings() -> Value {
+    json!([
+        {"api_name": "Last_Name", "index": 0},
+        {"api_name": "Company", "index": 1},
+        {"api_name": "No_of_Employees", "index": 2},
+        {"api_name": "Lead_Source", "default_value": {"value": "Cold Call"}},
+    ])
+}
+
 fn quick() -> Settings {
     let mut settings = Settings::on_loopback();
     settings.bulk_time = Duration::from_millis(1);
@@ -135,18 +149,9 @@ async fn a_job_is_added_in_progress_and_completed_and_costs_five_hundred_credits
     settings.clock = clock;
     settings.bulk_time = Duration::from_mins(3);
     let org = Org::with(settings).await;
-    let rows = "Last name,Company,Employees,Rating,Notes\n\
-                Marsh,Reed Ltd,17,Hot,x\n\
-                ,Fen Ltd,,,y\n\
-                Sedge,\"Carr, Sons\",many,,z\n";
-    let file = upload(&org, &[("leads.csv", rows)]).await;
+    let file = upload(&org, &[("leads.csv", ROWS)]).await;
     let before = org.sim.counters().credits_used;
-    let mappings = json!([
-        {"api_name": "Last_Name", "index": 0},
-        {"api_name": "Company", "index": 1},
-        {"api_name": "No_of_Employees", "index": 2},
-        {"api_name": "Lead_Source", "default_value": {"value": "Cold Call"}},
-    ]);
+    let mappings = mappings();
     let made = org
         .post(
             "/crm/bulk/v8/write",
@@ -199,6 +204,22 @@ async fn a_job_is_added_in_progress_and_completed_and_costs_five_hundred_credits
             "created_time": "2026-11-23T02:40:00+05:30",
         })
     );
+}
+
+#[tokio::test]
+async fn the_result_says_what_became_of_each_row() {
+    let org = Org::with(quick()).await;
+    let file = upload(&org, &[("leads.csv", ROWS)]).await;
+    let job = run(
+        &org,
+        &json!({
+            "operation": "insert",
+            "ignore_empty": true,
+            "resource": [{"type": "data", "module": {"api_name": "Leads"}, "file_id": file,
+                          "field_mappings": mappings()}],
+        }),
+    )
+    .await;
     let leads = org.sim.records("Leads");
     assert_eq!(leads.len(), 1);
     let lead = &leads[0];

@@ -1,7 +1,12 @@
 //! Composite calls: up to five in one, the later ones with what the earlier ones answered.
 
+use std::time::Duration;
+
+use clock::Clock;
+use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use zoho_sim::{Kind, Settings};
 
 use crate::support::{Answer, Org, Receiver, ids};
 
@@ -14,9 +19,14 @@ async fn send(org: &Org, subs: Value) -> Answer {
 /// What each sub-request was answered, or its error code.
 fn outcomes(answer: &Answer) -> Vec<Value> {
     let items = answer.body["__composite_requests"].as_array().unwrap();
-    let outcome = |it: &Value| match it["details"]["response"]["status_code"].clone() {
-        Value::Null => it["code"].clone(),
-        status => status,
+    let outcome = |it: &Value| {
+        let status = &it["details"]["response"]["status_code"];
+        let told = if status.is_null() {
+            &it["code"]
+        } else {
+            status
+        };
+        told.clone()
     };
     items.iter().map(outcome).collect()
 }
@@ -214,6 +224,11 @@ async fn what_is_no_composite_call_is_refused_and_makes_none() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
         assert_eq!(answer.body["code"], code, "{body}");
     }
+}
+
+#[tokio::test]
+async fn sub_requests_that_cannot_be_are_refused_each_on_its_own() {
+    let org = Org::start().await;
     for (sub, outcome) in [
         (json!({"uri": "/crm/v8/org"}), json!("MANDATORY_NOT_FOUND")),
         (json!({"method": "GET"}), json!("MANDATORY_NOT_FOUND")),
@@ -296,4 +311,30 @@ async fn a_token_needs_the_scopes_of_the_sub_requests_too() {
     assert_eq!(outcomes(&answer), [json!(200), json!(401)]);
     let second = &answer.body["__composite_requests"][1]["details"]["response"]["body"];
     assert_eq!(second["code"], "OAUTH_SCOPE_MISMATCH");
+}
+
+#[tokio::test]
+async fn ten_composite_calls_may_run_at_once() {
+    let (clock, hand) = Clock::simulated("2026-11-22T12:00:00Z".parse().unwrap());
+    let org = Org::with(Settings {
+        clock,
+        ..Settings::on_loopback()
+    })
+    .await;
+    let latency = Duration::from_secs(1);
+    org.sim.set_latency(latency);
+    let subs = json!([{"method": "GET", "uri": "/crm/v8/org"}]);
+    let all = join_all((0..12).map(|_| send(&org, subs.clone())));
+    let release = async {
+        while org.sim.counters().calls(Kind::Composite) < 12 {
+            tokio::task::yield_now().await;
+        }
+        hand.advance(latency);
+    };
+    let (answers, ()) = tokio::join!(all, release);
+    let refused = answers
+        .iter()
+        .filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.count(), 2);
+    assert_eq!(org.sim.counters().sub_concurrent_max, 11);
 }

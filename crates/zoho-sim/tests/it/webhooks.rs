@@ -266,6 +266,28 @@ async fn a_rule_fires_its_webhook_with_the_records_values() {
 }
 
 #[tokio::test]
+async fn the_control_plane_takes_private_hosts_and_makes_rules() {
+    let org = Org::start().await;
+    let caller = Caller::start(StatusCode::OK).await;
+    let hook = webhook("hook", &caller.url, &json!({"type": "none"}));
+    let body = json!({"webhooks": [hook]});
+    let refused = org.post(PATH, &body).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let opened = org
+        .put("/sim/webhooks", &json!({"private_hosts": true}))
+        .await;
+    assert_eq!(opened.status, StatusCode::OK);
+    let hook = make(&org, &hook).await;
+    let rule = json!({"module": "Leads", "operation": "insert", "webhook": hook});
+    let rule = org.post("/sim/workflow_rules", &rule).await;
+    assert!(rule.body["id"].is_string());
+    org.sim
+        .insert("Leads", json!({"Last_Name": "Marsh"}))
+        .unwrap();
+    assert_eq!(caller.all(&org).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_failed_call_is_listed_and_not_repeated() {
     let org = open().await;
     let failures = "/crm/v8/settings/automation/webhook_failures";
