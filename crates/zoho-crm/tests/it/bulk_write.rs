@@ -224,6 +224,7 @@ async fn a_job_is_waited_for_and_its_rows_are_told_apart() {
         progress: Some(std::sync::Arc::new(move |step: &JobStep| {
             list.lock().unwrap().push(step.clone());
         })),
+        total: Duration::MAX,
         ..JobWait::default()
     };
     let waited = while_time_runs(&hand, client.wait_for_bulk_write(JOB, &wait)).await;
@@ -279,8 +280,8 @@ async fn a_job_is_waited_for_and_its_rows_are_told_apart() {
         states,
         [JobState::Added, JobState::InProgress, JobState::Completed]
     );
-    let last = steps.lock().unwrap().last().cloned();
-    assert!(matches!(last, Some(JobStep::Downloaded { .. })));
+    let end = steps.lock().unwrap().last().cloned();
+    assert!(matches!(end, Some(JobStep::Downloaded { .. })));
 }
 
 #[tokio::test]
