@@ -102,6 +102,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, connections: &[&str]) -> Option<Set
             "action",
             "unique_field",
             "trigger",
+            "accept_duplicates",
             "retry",
             "rate",
             "backlog",
@@ -158,6 +159,7 @@ fn keys(kind: KindWord) -> &'static [&'static str] {
             "action",
             "unique_field",
             "trigger",
+            "accept_duplicates",
             "retry",
             "rate",
             "backlog",
@@ -184,6 +186,7 @@ const ELSEWHERE: &[Elsewhere] = &[
     ("action", "is for `kind: zoho` only"),
     ("unique_field", "is for `kind: zoho` only"),
     ("trigger", "is for `kind: zoho` only"),
+    ("accept_duplicates", "is for `kind: zoho` only"),
     (
         "rate",
         "is not for `kind: pull`: its consumers set the pace",

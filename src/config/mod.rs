@@ -212,6 +212,7 @@ fn sections(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
     if reader.errors() > 0 {
         return None;
     }
+    cross::routes_do_not_trigger_themselves(reader, section("routes"), &routes);
     cross::everything_is_used(
         reader,
         (section("sources"), &sources),

@@ -84,7 +84,7 @@ impl Destination {
                 Transport::Webhook(Box::new(Webhook::new(name, webhook, clock)?))
             }
             Kind::Stdout => Transport::Stdout(Stdout::new(Box::new(std::io::stdout()))),
-            Kind::Zoho(zoho) => Transport::Zoho(Box::new(Zoho::new(name, zoho, clients)?)),
+            Kind::Zoho(zoho) => Transport::Zoho(Box::new(Zoho::new(name, zoho, clock, clients)?)),
             Kind::Pull(_) => Transport::Pull,
         };
         Ok(Self {
@@ -116,7 +116,7 @@ impl Destination {
             Transport::Amqp(_) => amqp::CAPACITY,
             Transport::Webhook(_) => webhook::CAPACITY,
             Transport::Stdout(_) => stdout::CAPACITY,
-            Transport::Zoho(_) => zoho::CAPACITY,
+            Transport::Zoho(zoho) => zoho.capacity(),
             Transport::Pull => Capacity {
                 window: 0,
                 lanes: 0,

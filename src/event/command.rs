@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{ConnectionName, ModuleName, RecordId};
 
-/// What a `kind: zoho` destination does. Doing any of them twice is as doing it once.
+/// What a `kind: zoho` destination does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -18,19 +18,44 @@ pub enum Action {
     Upsert,
     /// Makes a record that holds the delivery's id in a unique field, by which a repeat finds it.
     Create,
+    /// Puts tags on a record.
+    AddTags,
+    /// Takes tags off a record.
+    RemoveTags,
+    /// Adds a note to a record.
+    Note,
+    /// Makes an account, a contact and perhaps a deal of a lead.
+    Convert,
 }
 
 impl Action {
     /// Every action with its word in `routes.yaml`.
-    pub const ALL: [(&'static str, Self); 3] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("update", Self::Update),
         ("upsert", Self::Upsert),
         ("create", Self::Create),
+        ("add_tags", Self::AddTags),
+        ("remove_tags", Self::RemoveTags),
+        ("note", Self::Note),
+        ("convert", Self::Convert),
     ];
 
     /// Whether it finds its record by unique fields, and not by an id.
     pub const fn is_by_unique_field(self) -> bool {
         matches!(self, Self::Upsert | Self::Create)
+    }
+
+    /// Whether it writes fields: then Zoho answers with the record's new `Modified_Time`, by which the echo is known.
+    pub const fn writes_fields(self) -> bool {
+        matches!(self, Self::Update | Self::Upsert | Self::Create)
+    }
+
+    /// Whether doing it twice is as doing it once.
+    pub const fn is_repeatable(self) -> bool {
+        match self {
+            Self::Update | Self::Upsert | Self::Create | Self::AddTags | Self::RemoveTags => true,
+            Self::Note | Self::Convert => false,
+        }
     }
 }
 
@@ -57,7 +82,7 @@ pub struct Command<V = Value> {
     /// Which automations of Zoho run; `None` for all.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Vec<String>>,
-    /// Values by field.
+    /// Values by field; for other actions what they need, by Zoho's own keys.
     pub values: V,
 }
 

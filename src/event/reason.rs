@@ -17,6 +17,8 @@ pub enum QuarantineReason {
     ReadRefused,
     /// The destination refused this message until its schedule was exhausted.
     Refused,
+    /// What cannot be repeated safely had no clear outcome until its schedule was exhausted: it may be done.
+    Unclear,
     /// No queue took the message until its schedule was exhausted.
     Unroutable,
     /// The destination's settings cannot carry this message.
@@ -27,13 +29,14 @@ pub enum QuarantineReason {
 
 impl QuarantineReason {
     /// Every reason, for metrics that start at zero.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unreadable,
         Self::ConditionError,
         Self::RecordMissing,
         Self::StaleRead,
         Self::ReadRefused,
         Self::Refused,
+        Self::Unclear,
         Self::Unroutable,
         Self::Unrenderable,
         Self::DestinationRemoved,
@@ -48,6 +51,7 @@ impl QuarantineReason {
             Self::StaleRead => "stale_read",
             Self::ReadRefused => "read_refused",
             Self::Refused => "refused",
+            Self::Unclear => "unclear",
             Self::Unroutable => "unroutable",
             Self::Unrenderable => "unrenderable",
             Self::DestinationRemoved => "destination_removed",

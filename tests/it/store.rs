@@ -798,7 +798,12 @@ async fn a_full_store_refuses_and_recovers_when_finished_rows_have_gone() {
     let claims = quick(store.claim(1000)).await;
     assert_eq!(claims.len(), accepted);
     store
-        .finish(claims.into_iter().map(|it| finish(it, &[])).collect::<Vec<_>>())
+        .finish(
+            claims
+                .into_iter()
+                .map(|it| finish(it, &[]))
+                .collect::<Vec<_>>(),
+        )
         .await
         .unwrap();
     wait_until(|| store.ready()).await;

@@ -1,8 +1,14 @@
 //! The calls: one kind of command each, and what was written by them.
 
-use zoho_crm::{Batch, Client, Error, ItemError, Trigger, Values, WriteOptions, Written};
+use zoho_crm::{
+    Batch, Client, Error, ItemError, Trigger, Values, WriteOptions, Written, notes::NoteOf,
+    tags::NewTag,
+};
 
-use super::{Job, answer};
+use super::{
+    Zoho, answer, convert,
+    job::{Job, Tags, Task},
+};
 use crate::{
     deliver::Delivered,
     event::{Action, Command, ConnectionName, OwnWrite, RecordId},
@@ -12,18 +18,34 @@ use crate::{
 const TRIGGERS: [Trigger; 3] = [Trigger::Workflow, Trigger::Approval, Trigger::Blueprint];
 
 /// One result a job, in their order; or why the call as a whole failed. All jobs can share a call.
-pub(super) async fn write(
-    client: &Client,
-    connection: &ConnectionName,
-    jobs: &[Job],
-) -> Result<Vec<Delivered>, Error> {
-    let Some(Job { command: first, .. }) = jobs.first() else {
+pub(super) async fn make(zoho: &Zoho, jobs: &[Job]) -> Result<Vec<Delivered>, Error> {
+    let Some(first) = jobs.first() else {
         return Ok(vec![]);
     };
-    let batch = fields(client, first, jobs).await?;
+    let client = &zoho.client;
+    match &first.task {
+        Task::Fields => {
+            let batch = fields(client, &first.command, jobs).await?;
+            let written = |job: &Job, it: Written| own_write(&zoho.connection, &job.command, it);
+            each(jobs, batch, written)
+        }
+        Task::Tags(wanted) => each(jobs, tags(client, first, wanted, jobs).await?, |_, ()| None),
+        Task::Note(_) => each(jobs, notes(client, jobs).await?, |_, _| None),
+        Task::Convert(how) => Ok(vec![convert::lead(zoho, first.record(), how).await?]),
+    }
+}
+
+fn each<T>(
+    jobs: &[Job],
+    batch: Batch<T>,
+    written: impl Fn(&Job, T) -> Option<OwnWrite>,
+) -> Result<Vec<Delivered>, Error> {
+    if let Some(error) = refused_as_one(&batch) {
+        return Err(error);
+    }
     let each = jobs.iter().zip(batch).map(|(job, result)| match result {
-        Ok(written) => Ok(own_write(connection, &job.command, written)),
-        Err(item) => Err(answer::of_item(&item)),
+        Ok(done) => Ok(written(job, done)),
+        Err(item) => Err(answer::of_item(&item, job.command.action)),
     });
     Ok(each.collect())
 }
@@ -41,15 +63,44 @@ async fn fields(client: &Client, first: &Command, jobs: &[Job]) -> Result<Batch<
         ..WriteOptions::default()
     };
     let module = first.module.as_str();
-    let batch = if first.action == Action::Update {
-        client.update(module, &records, &options).await?
+    if first.action == Action::Update {
+        client.update(module, &records, &options).await
     } else {
-        client.upsert(module, &records, &options).await?
-    };
-    match refused_as_one(&batch) {
-        Some(error) => Err(error),
-        None => Ok(batch),
+        client.upsert(module, &records, &options).await
     }
+}
+
+async fn tags(
+    client: &Client,
+    first: &Job,
+    wanted: &Tags,
+    jobs: &[Job],
+) -> Result<Batch<()>, Error> {
+    let module = first.command.module.as_str();
+    let ids: Vec<&str> = jobs.iter().map(Job::record).collect();
+    let names = wanted.names.iter().map(String::as_str);
+    if first.command.action == Action::AddTags {
+        let tags: Vec<NewTag> = names.map(NewTag::from).collect();
+        client
+            .add_tags(module, &ids, &tags, wanted.over_write)
+            .await
+    } else {
+        let names: Vec<&str> = names.collect();
+        client.remove_tags(module, &ids, &names).await
+    }
+}
+
+async fn notes(client: &Client, jobs: &[Job]) -> Result<Batch<String>, Error> {
+    let of = |job: &Job| match &job.task {
+        Task::Note(note) => Some(NoteOf {
+            module: job.command.module.as_str().to_owned(),
+            record: job.record().to_owned(),
+            note: note.clone(),
+        }),
+        Task::Fields | Task::Tags(_) | Task::Convert(_) => None,
+    };
+    let notes: Vec<NoteOf> = jobs.iter().filter_map(of).collect();
+    client.add_notes(&notes).await
 }
 
 /// Some refusals name no record, but stand for all: then who is at fault is not told.

@@ -1,5 +1,7 @@
 //! `kind: zoho`: what a destination does at Zoho, and what a send to it must say.
 
+mod body;
+
 use crate::{
     deliver::ZohoSettings,
     event::{Action, ConnectionName, ModuleName},
@@ -8,12 +10,15 @@ use crate::{
 };
 
 use super::{
-    reader::{Fields, Reader, one_or_many},
-    yaml::{Node, Value},
+    reader::{Fields, Reader, listed, one_or_many},
+    yaml::Node,
 };
 
 /// Fields by which an existing record is found, at most.
 const UNIQUE_FIELDS_MAX: usize = 10;
+
+/// The module whose records are converted.
+const LEADS: &str = "Leads";
 
 /// Automations of Zoho. Zoho: "Insert records", v8: `trigger`.
 const TRIGGERS: [(&str, &str); 3] = [
@@ -35,13 +40,20 @@ pub(super) fn read(
     let module = reader
         .required(fields, "module", "the module's API name, e.g. Contacts")
         .and_then(|it| api_name(reader, it, "a module's API name, such as Leads"));
-    let hint = "update, upsert or create";
+    let words: Vec<&str> = Action::ALL.iter().map(|it| it.0).collect();
     let action = reader
-        .required(fields, "action", hint)
+        .required(fields, "action", &listed(&words))
         .and_then(|it| reader.word(it, &Action::ALL));
     let action = action?;
     let unique_fields = unique_fields(reader, fields, action);
-    let trigger = trigger(reader, fields);
+    let trigger = trigger(reader, fields, action);
+    duplicates_are_accepted(reader, fields, action);
+    if action == Action::Convert
+        && let (Some(node), Some(module)) = (fields.get("module"), &module)
+        && module != LEADS
+    {
+        reader.error_hint(node, "only leads are converted", "say `module: Leads`");
+    }
     Some(ZohoSettings {
         connection: ConnectionName::new(connection?),
         module: ModuleName::new(module?),
@@ -96,9 +108,35 @@ fn unique_fields(
     names.into_iter().collect()
 }
 
+/// What doubles when it is repeated is done only where the file says that this is no harm.
+fn duplicates_are_accepted(reader: &mut Reader<'_>, fields: &Fields<'_>, action: Action) {
+    const KEY: &str = "accept_duplicates";
+    let node = fields.get(KEY);
+    if action.is_repeatable() {
+        if let Some(node) = node {
+            let message = format!("`{action}` makes no duplicates: done twice it is as done once");
+            reader.error_hint(node, message, format!("take `{KEY}` away"));
+        }
+        return;
+    }
+    let accepted = node.map_or(Some(false), |it| reader.boolean(it));
+    if accepted == Some(false) {
+        let message = format!(
+            "`{action}` cannot be repeated safely: when an answer is lost it is done again, perhaps twice"
+        );
+        let hint = format!("say `{KEY}: true` if that is no harm");
+        reader.error_hint(node.unwrap_or(fields.node), message, hint);
+    }
+}
+
 /// `None` leaves it to Zoho, which runs all.
-fn trigger(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<String>> {
+fn trigger(reader: &mut Reader<'_>, fields: &Fields<'_>, action: Action) -> Option<Vec<String>> {
     let node = fields.get("trigger")?;
+    if !action.writes_fields() {
+        let message = "`trigger` is for `update`, `upsert` and `create`";
+        reader.error_hint(node, message, "take it away: Zoho decides what else runs");
+        return None;
+    }
     let words: Vec<Option<&str>> = reader
         .list(
             node,
@@ -132,10 +170,7 @@ pub(super) fn send(
         }
         Some(node) => Some(reader.template(node, Place::Route)?),
     };
-    let hint = "the fields to write, e.g. body: { Description: \"{{ record.Stage }}\" }";
-    if let Some(node) = reader.required(fields, "body", hint) {
-        record(reader, node, settings);
-    }
+    body::check(reader, fields, settings);
     Some(Write {
         action,
         module: settings.module.clone(),
@@ -143,34 +178,6 @@ pub(super) fn send(
         trigger: settings.trigger.clone(),
         id,
     })
-}
-
-/// Values by field; what finds the record must be among them.
-fn record(reader: &mut Reader<'_>, node: &Node, settings: &ZohoSettings) {
-    let entries = reader.entries(node, "values by field name");
-    if matches!(node.value, Value::Map(_)) && entries.is_empty() {
-        reader.error(node, "no field is written");
-    }
-    for entry in entries {
-        let message = if entry.key == "id" {
-            "the record's id is the send's own key `id`".to_owned()
-        } else if !is_api_name(&entry.key) {
-            format!("`{}` cannot be a field's API name", entry.key)
-        } else if settings.action == Action::Create && settings.unique_fields.contains(&entry.key) {
-            format!("`{}` holds the delivery's id: zohook sets it", entry.key)
-        } else {
-            continue;
-        };
-        reader.error_at(entry.key_span.clone(), &entry.node.path, message, None);
-    }
-    if settings.action == Action::Upsert && !entries.is_empty() {
-        for field in &settings.unique_fields {
-            if !entries.iter().any(|it| &it.key == field) {
-                let message = format!("`{field}` is missing, by which the record is found");
-                reader.error_hint(node, message, "give its value in the body");
-            }
-        }
-    }
 }
 
 fn api_name(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
