@@ -1,6 +1,6 @@
 //! What can go wrong, by what the caller does next; and Zoho's error table.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -145,6 +145,15 @@ pub enum Error {
         /// What is missing or wrong; holds no content.
         problem: &'static str,
     },
+    /// A file of this machine cannot be read or written.
+    #[error("{problem}")]
+    File {
+        /// Which, and what of it; holds no path.
+        problem: &'static str,
+        /// What the system said.
+        #[source]
+        source: Option<Arc<io::Error>>,
+    },
     /// The call cannot be made like this; nothing was sent.
     #[error("{problem}")]
     Misuse {
@@ -172,6 +181,7 @@ impl Error {
             | Self::RecordState { .. }
             | Self::RestartPaging { .. }
             | Self::Modified { .. }
+            | Self::File { .. }
             | Self::Misuse { .. } => None,
         }
     }
@@ -192,6 +202,7 @@ impl Error {
             | Self::RecordState { .. }
             | Self::RestartPaging { .. }
             | Self::Modified { .. }
+            | Self::File { .. }
             | Self::Misuse { .. } => false,
         }
     }
@@ -213,6 +224,7 @@ impl Error {
             | Self::CreditsSpent { .. }
             | Self::TokenStore(_)
             | Self::Malformed { .. }
+            | Self::File { .. }
             | Self::Misuse { .. } => None,
         }
     }
@@ -234,12 +246,13 @@ impl Error {
             Self::RestartPaging { .. } => "restart_paging",
             Self::Modified { .. } => "modified",
             Self::Malformed { .. } => "malformed",
+            Self::File { .. } => "file",
             Self::Misuse { .. } => "misuse",
         }
     }
 
     /// Every word [`Self::class`] can give, for metrics that start at zero.
-    pub const CLASSES: [&'static str; 15] = [
+    pub const CLASSES: [&'static str; 16] = [
         "unreachable",
         "unavailable",
         "throttled",
@@ -254,6 +267,7 @@ impl Error {
         "restart_paging",
         "modified",
         "malformed",
+        "file",
         "misuse",
     ];
 }

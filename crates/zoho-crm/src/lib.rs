@@ -1,9 +1,12 @@
 //! A client for the Zoho CRM v8 API.
 #![doc = include_str!("../README.md")]
 
+pub mod bulk;
 pub mod composite;
 pub mod convert;
 pub mod coql;
+pub mod files;
+pub mod mail;
 pub mod notes;
 pub mod related;
 pub mod search;

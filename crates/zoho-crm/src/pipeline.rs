@@ -275,6 +275,7 @@ fn worth_waiting(error: &Error, next: Option<Duration>) -> Option<Duration> {
         | Error::RestartPaging { .. }
         | Error::Modified { .. }
         | Error::Malformed { .. }
+        | Error::File { .. }
         | Error::Misuse { .. } => return None,
     };
     let jitter = rand::rng().random_range(0.8..1.2);

@@ -64,7 +64,7 @@ impl Zoho {
             .mount(&zoho.server)
             .await;
         let (count, log) = (Arc::clone(&zoho.calls), Arc::clone(&zoho.log));
-        Mock::given(path_regex("^/crm/v8/"))
+        Mock::given(path_regex("^/crm/"))
             .respond_with(move |request: &Request| {
                 log.lock().unwrap().push("call".into());
                 api(count.fetch_add(1, Ordering::SeqCst) + 1, request)
