@@ -103,7 +103,7 @@ pub(super) fn routes_do_not_trigger_themselves(
 /// A lead is converted once.
 const fn may_trigger_itself(action: Action) -> bool {
     match action {
-        Action::AddTags | Action::RemoveTags | Action::Note => true,
+        Action::AddTags | Action::RemoveTags | Action::Note | Action::Mail => true,
         Action::Update | Action::Upsert | Action::Create | Action::Convert => false,
     }
 }

@@ -26,11 +26,13 @@ pub enum Action {
     Note,
     /// Makes an account, a contact and perhaps a deal of a lead.
     Convert,
+    /// Sends a mail to a record.
+    Mail,
 }
 
 impl Action {
     /// Every action with its word in `routes.yaml`.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("update", Self::Update),
         ("upsert", Self::Upsert),
         ("create", Self::Create),
@@ -38,6 +40,7 @@ impl Action {
         ("remove_tags", Self::RemoveTags),
         ("note", Self::Note),
         ("convert", Self::Convert),
+        ("mail", Self::Mail),
     ];
 
     /// Whether it finds its record by unique fields, and not by an id.
@@ -54,7 +57,7 @@ impl Action {
     pub const fn is_repeatable(self) -> bool {
         match self {
             Self::Update | Self::Upsert | Self::Create | Self::AddTags | Self::RemoveTags => true,
-            Self::Note | Self::Convert => false,
+            Self::Note | Self::Convert | Self::Mail => false,
         }
     }
 }

@@ -13,6 +13,7 @@ mod config;
 mod deliver_amqp;
 mod deliver_webhook;
 mod deliver_zoho;
+mod deliver_zoho_actions;
 mod enrich;
 mod hostile;
 mod pull;

@@ -23,6 +23,9 @@ pub(super) fn check(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &Zoh
         }
         Action::AddTags | Action::RemoveTags => "the tags, e.g. body: { tags: [hot] }",
         Action::Note => "what it says, e.g. body: { Note_Content: \"{{ record.Stage }}\" }",
+        Action::Mail => {
+            "the mail, e.g. body: { from: me@example.com, to: \"{{ record.Email }}\", subject: Hello }"
+        }
         Action::Convert => {
             // Zoho makes a contact, and an account if the lead has a company.
             if let Some(node) = fields.get("body") {
@@ -39,6 +42,7 @@ pub(super) fn check(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &Zoh
         Action::AddTags => tags(reader, node, &["tags", "over_write"]),
         Action::RemoveTags => tags(reader, node, &["tags"]),
         Action::Note => note(reader, node),
+        Action::Mail => mail(reader, node),
         Action::Convert => {}
     }
 }
@@ -101,6 +105,53 @@ fn note(reader: &mut Reader<'_>, node: &Node) {
     }
     if let Some(node) = reader.required(&fields, "Note_Content", "what the note says") {
         reader.text(node, "a text");
+    }
+}
+
+fn mail(reader: &mut Reader<'_>, node: &Node) {
+    let (people, texts) = (
+        ["cc", "bcc", "reply_to"],
+        ["subject", "content", "template"],
+    );
+    let flags = ["consent_email", "org_email"];
+    let all = ["from", "to", "mail_format"].into_iter();
+    let known: Vec<&str> = all.chain(people).chain(texts).chain(flags).collect();
+    let fields = reader.fields(node, &known, &[]);
+    let hint = "an address, or { email, user_name }";
+    for key in ["from", "to"] {
+        if let Some(node) = reader.required(&fields, key, hint) {
+            addresses(reader, node);
+        }
+    }
+    for node in people.iter().filter_map(|it| fields.get(it)) {
+        addresses(reader, node);
+    }
+    for node in texts.iter().filter_map(|it| fields.get(it)) {
+        reader.text(node, "a text");
+    }
+    for node in flags.iter().filter_map(|it| fields.get(it)) {
+        reader.boolean(node);
+    }
+    if let Some(node) = fields.get("mail_format") {
+        reader.word(node, &[("html", ()), ("text", ())]);
+    }
+    if !fields.has("subject") && !fields.has("template") {
+        reader.error_hint(
+            node,
+            "`subject` is missing",
+            "or the id of an email template as `template`",
+        );
+    }
+}
+
+fn addresses(reader: &mut Reader<'_>, node: &Node) {
+    for item in one_or_many(node) {
+        if matches!(item.value, Value::Map(_)) {
+            let fields = reader.fields(item, &["email", "user_name"], &[]);
+            reader.required(&fields, "email", "the address");
+        } else {
+            reader.text(item, "an address");
+        }
     }
 }
 

@@ -119,7 +119,7 @@ pub(super) fn nothing() -> DeliverError {
 
 /// Whether a call of it is about one record.
 const fn is_of_one(action: Action) -> bool {
-    matches!(action, Action::Convert)
+    matches!(action, Action::Convert | Action::Mail)
 }
 
 fn at_fault(detail: String, retry_after: Option<Duration>, down: bool) -> DeliverError {

@@ -7,7 +7,8 @@ use zoho_crm::{
 
 use super::{
     Zoho, answer, convert,
-    job::{Job, Tags, Task},
+    job::{Job, Task},
+    wish::Tags,
 };
 use crate::{
     deliver::Delivered,
@@ -32,6 +33,11 @@ pub(super) async fn make(zoho: &Zoho, jobs: &[Job]) -> Result<Vec<Delivered>, Er
         Task::Tags(wanted) => each(jobs, tags(client, first, wanted, jobs).await?, |_, ()| None),
         Task::Note(_) => each(jobs, notes(client, jobs).await?, |_, _| None),
         Task::Convert(how) => Ok(vec![convert::lead(zoho, first.record(), how).await?]),
+        Task::Mail(mail) => {
+            let module = first.command.module.as_str();
+            client.send_mail(module, first.record(), mail).await?;
+            Ok(vec![Ok(None)])
+        }
     }
 }
 
@@ -97,7 +103,7 @@ async fn notes(client: &Client, jobs: &[Job]) -> Result<Batch<String>, Error> {
             record: job.record().to_owned(),
             note: note.clone(),
         }),
-        Task::Fields | Task::Tags(_) | Task::Convert(_) => None,
+        Task::Fields | Task::Tags(_) | Task::Convert(_) | Task::Mail(_) => None,
     };
     let notes: Vec<NoteOf> = jobs.iter().filter_map(of).collect();
     client.add_notes(&notes).await

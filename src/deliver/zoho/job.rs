@@ -1,23 +1,12 @@
 //! Commands as they are carried out: read from a delivery, and checked before any of them shares a call.
 
-use serde_json::{Map, Value};
-use zoho_crm::{
-    convert::{Conversion, LeadTarget, Target},
-    notes::Note,
-    tags::{NAME_CHARS_MAX, TAGS_MAX},
-};
+use zoho_crm::{convert::Conversion, mail::Mail, notes::Note};
 
+use super::wish::{self, Tags};
 use crate::{
     deliver::{DeliverError, error::unrenderable},
     event::{Action, Command, Delivery},
 };
-
-/// The modules that a lead can become records of.
-const LEAD_TARGETS: [(&str, LeadTarget); 3] = [
-    ("Accounts", LeadTarget::Account),
-    ("Contacts", LeadTarget::Contact),
-    ("Deals", LeadTarget::Deal),
-];
 
 /// A command and its place in the window.
 #[derive(Debug)]
@@ -38,14 +27,8 @@ pub(super) enum Task {
     Note(Note),
     /// Converts a lead.
     Convert(Box<Conversion>),
-}
-
-/// Tags for a record.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Tags {
-    pub(super) names: Vec<String>,
-    /// Those the record had go.
-    pub(super) over_write: bool,
+    /// Sends a mail.
+    Mail(Box<Mail>),
 }
 
 impl Job {
@@ -74,9 +57,10 @@ impl Job {
         };
         let task = match command.action {
             Action::Update | Action::Upsert | Action::Create => Ok(Task::Fields),
-            Action::AddTags | Action::RemoveTags => tags(values).map(Task::Tags),
-            Action::Note => note(values).map(Task::Note),
-            Action::Convert => conversion(values).map(|it| Task::Convert(Box::new(it))),
+            Action::AddTags | Action::RemoveTags => wish::tags(values).map(Task::Tags),
+            Action::Note => wish::note(values).map(Task::Note),
+            Action::Convert => wish::conversion(values).map(|it| Task::Convert(Box::new(it))),
+            Action::Mail => wish::mail(values).map(|it| Task::Mail(Box::new(it))),
         };
         Ok(Self {
             at,
@@ -91,126 +75,14 @@ impl Job {
     }
 }
 
-fn tags(values: &Map<String, Value>) -> Result<Tags, String> {
-    let names = texts(values.get("tags").unwrap_or(&Value::Null), "tags")?;
-    let fits = |it: &String| (1..=NAME_CHARS_MAX).contains(&it.chars().count());
-    if !names.iter().all(fits) {
-        return Err(format!("a tag has 1 to {NAME_CHARS_MAX} characters"));
-    }
-    if !(1..=TAGS_MAX).contains(&names.len()) {
-        return Err(format!("1 to {TAGS_MAX} tags fit a record at once"));
-    }
-    Ok(Tags {
-        names,
-        over_write: flag(values, "over_write")?.unwrap_or(false),
-    })
-}
-
-fn note(values: &Map<String, Value>) -> Result<Note, String> {
-    Ok(Note {
-        title: text(values, "Note_Title")?,
-        content: text(values, "Note_Content")?.ok_or("`Note_Content` is null")?,
-    })
-}
-
-fn conversion(values: &Map<String, Value>) -> Result<Conversion, String> {
-    let attachments = text(values, "move_attachments_to")?;
-    let mut tags = vec![];
-    for (module, names) in mapping(values, "carry_over_tags")?.into_iter().flatten() {
-        let what = "carry_over_tags";
-        tags.push((lead_target(&module, what)?, texts(&names, what)?));
-    }
-    Ok(Conversion {
-        account: target(values, "Accounts")?,
-        contact: target(values, "Contacts")?,
-        deal: mapping(values, "Deals")?,
-        overwrite: flag(values, "overwrite")?,
-        notify_lead_owner: flag(values, "notify_lead_owner")?,
-        notify_new_entity_owner: flag(values, "notify_new_entity_owner")?,
-        assign_to: text(values, "assign_to")?,
-        move_attachments_to: attachments
-            .map(|it| lead_target(&it, "move_attachments_to"))
-            .transpose()?,
-        carry_over_tags: tags,
-    })
-}
-
-/// With an `id` a record that is there, else values of a new one.
-fn target(values: &Map<String, Value>, key: &str) -> Result<Option<Target>, String> {
-    let Some(values) = mapping(values, key)? else {
-        return Ok(None);
-    };
-    let id = text(&values, "id")?;
-    Ok(Some(match id {
-        Some(_) if values.len() > 1 => {
-            return Err(format!("`{key}` has an `id` and other values"));
-        }
-        Some(id) => Target::Existing(id),
-        None => Target::New(values),
-    }))
-}
-
-fn lead_target(module: &str, key: &str) -> Result<LeadTarget, String> {
-    let found = LEAD_TARGETS.iter().find(|it| it.0 == module);
-    let found = found.map(|it| it.1);
-    found.ok_or_else(|| format!("`{key}` names no module that a lead becomes a record of"))
-}
-
-fn mapping(values: &Map<String, Value>, key: &str) -> Result<Option<Map<String, Value>>, String> {
-    match values.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Object(values)) => Ok(Some(values.clone())),
-        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            Err(format!("`{key}` is no mapping"))
-        }
-    }
-}
-
-fn flag(values: &Map<String, Value>, key: &str) -> Result<Option<bool>, String> {
-    match values.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Bool(flag)) => Ok(Some(*flag)),
-        Some(Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(format!("`{key}` is neither true nor false"))
-        }
-    }
-}
-
-fn text(values: &Map<String, Value>, key: &str) -> Result<Option<String>, String> {
-    match values.get(key) {
-        None => Ok(None),
-        Some(value) => as_text(value, key),
-    }
-}
-
-/// One text, or a list of them; null counts for none.
-fn texts(value: &Value, key: &str) -> Result<Vec<String>, String> {
-    let items = match value {
-        Value::Array(items) => items.as_slice(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            std::slice::from_ref(value)
-        }
-    };
-    items
-        .iter()
-        .filter_map(|it| as_text(it, key).transpose())
-        .collect()
-}
-
-/// A template of one expression may give a number.
-fn as_text(value: &Value, key: &str) -> Result<Option<String>, String> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        Value::Number(number) => Ok(Some(number.to_string())),
-        Value::Bool(it) => Ok(Some(it.to_string())),
-        Value::Array(_) | Value::Object(_) => Err(format!("`{key}` is no text")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
+    use zoho_crm::{
+        convert::{LeadTarget, Target},
+        mail::{Address, Content},
+        tags::NAME_CHARS_MAX,
+    };
 
     use super::*;
 
@@ -270,6 +142,38 @@ mod tests {
             json!({"carry_over_tags": {"Leads": ["hot"]}}),
         ] {
             refused("convert", wrong);
+        }
+    }
+
+    #[test]
+    fn a_mail_has_addresses_with_or_without_names() {
+        let values = json!({
+            "from": "a@example.com", "to": [{"email": "b@example.com", "user_name": "B"}, null],
+            "cc": "c@example.com", "subject": "s", "content": "x", "mail_format": "text",
+        });
+        let Task::Mail(mail) = task("mail", values).unwrap() else {
+            panic!("no mail")
+        };
+        let named = Address {
+            email: "b@example.com".to_owned(),
+            name: Some("B".to_owned()),
+        };
+        assert!(mail.to == [named] && mail.cc == [Address::of("c@example.com")]);
+        assert!(mail.content == Some(Content::Text("x".to_owned())));
+        let with = |key: &str, value: Value| {
+            let mut values =
+                json!({"from": "a@example.com", "to": "b@example.com", "subject": "s"});
+            values[key] = value;
+            values
+        };
+        for wrong in [
+            with("to", json!(null)),
+            with("from", json!(["a@example.com", "b@example.com"])),
+            with("cc", json!([{"user_name": "B"}])),
+            with("subject", json!(null)),
+            with("mail_format", json!("rtf")),
+        ] {
+            refused("mail", wrong);
         }
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod convert;
 mod job;
+mod wish;
 
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ const fn together_max(action: Action) -> usize {
         Action::Update | Action::Upsert | Action::Create => zoho_crm::WRITTEN_MAX,
         Action::AddTags | Action::RemoveTags => zoho_crm::tags::RECORDS_MAX,
         Action::Note => 10,
-        Action::Convert => 1,
+        Action::Convert | Action::Mail => 1,
     }
 }
 
@@ -258,5 +259,7 @@ mod tests {
         };
         assert_eq!(many("note", 11, json!({"Note_Content": "x"})), [10, 1]);
         assert_eq!(many("convert", 2, json!({})), [1, 1]);
+        let mail = json!({"from": "a@example.com", "to": "b@example.com", "subject": "s"});
+        assert_eq!(many("mail", 2, mail), [1, 1]);
     }
 }

@@ -7,3 +7,4 @@ pub(crate) mod receiver;
 pub(crate) mod load;
 pub(crate) mod queue;
 pub(crate) mod router;
+pub(crate) mod zoho;
