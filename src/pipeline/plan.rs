@@ -59,6 +59,8 @@ pub struct Planner {
 impl Planner {
     /// Runs until `cancel`, then waits for what is out; a claim that cannot be finished is given back.
     pub async fn run(self, cancel: CancellationToken) {
+        // A new start is a new chance for what an earlier configuration could not read.
+        self.store.claimable_now();
         let permits = Arc::new(Semaphore::new(CLAIMS_MAX));
         let tasks = TaskTracker::new();
         while let Some((claims, permit)) = self.next(&permits, &cancel).await {

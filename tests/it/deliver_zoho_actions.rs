@@ -387,7 +387,8 @@ async fn a_revoked_token_stops_the_org_without_a_loop_and_loses_nothing() {
     enrich: none
     send: [{ to: hot, id: "{{ event.id }}", body: { tags: [hot] } }]
   read:
-    on: [Leads.delete, Contacts.insert]
+    on: [Contacts.insert]
+    when: record.Last_Name == "nobody"
     send: [{ to: hot, id: "{{ event.id }}", body: { tags: [read] } }]"#;
     let mut router = between(&sim, destinations, rules).await;
     let authorized = "zohook_connection_authorized{connection=\"acme\"} 1";
@@ -423,6 +424,8 @@ async fn a_revoked_token_stops_the_org_without_a_loop_and_loses_nothing() {
         "no message is at fault: {ledger}"
     );
     assert_eq!(deliveries["waiting"], 40, "{ledger}");
+    let changes = &ledger["ledger"]["changes"];
+    assert_eq!(changes["waiting"], 10, "they cannot be read: {ledger}");
     assert!(
         router
             .log()

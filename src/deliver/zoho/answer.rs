@@ -130,6 +130,7 @@ fn at_fault(detail: String, retry_after: Option<Duration>, down: bool) -> Delive
     }
 }
 
+/// This record, or what is asked of it, as it is.
 pub(super) fn refused(detail: String, attempts_max: Option<u32>) -> DeliverError {
     DeliverError::Message {
         reason: QuarantineReason::Refused,
