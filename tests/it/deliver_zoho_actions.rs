@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 /// A delivery that asks this of a lead.
-fn of_lead(number: usize, action: &str, id: &str, values: Value) -> Delivery {
+fn of_lead(number: usize, action: &str, id: &str, values: &Value) -> Delivery {
     asking(
         number,
         json!({"action": action, "id": id, "values": values}),
@@ -56,17 +56,17 @@ async fn records_share_a_call_for_the_same_tags_and_each_has_its_own_outcome() {
     let adding = destination(&sim.base_url(), Action::AddTags);
     let hot = || json!({"tags": ["hot", "new"]});
     let window = [
-        of_lead(1, "add_tags", &ids[0], hot()),
-        of_lead(2, "add_tags", "1", hot()),
-        of_lead(3, "add_tags", &ids[1], hot()),
-        of_lead(4, "add_tags", &ids[2], json!({"tags": "x".repeat(26)})),
-        of_lead(5, "add_tags", &ids[2], json!({"tags": "cold"})),
+        of_lead(1, "add_tags", &ids[0], &hot()),
+        of_lead(2, "add_tags", "1", &hot()),
+        of_lead(3, "add_tags", &ids[1], &hot()),
+        of_lead(4, "add_tags", &ids[2], &json!({"tags": "x".repeat(26)})),
+        of_lead(5, "add_tags", &ids[2], &json!({"tags": "cold"})),
         // The same record as before, so after it.
         of_lead(
             6,
             "add_tags",
             &ids[0],
-            json!({"tags": "last", "over_write": true}),
+            &json!({"tags": "last", "over_write": true}),
         ),
     ];
     for _ in 0..2 {
@@ -93,7 +93,12 @@ async fn records_share_a_call_for_the_same_tags_and_each_has_its_own_outcome() {
     assert_eq!(calls(&sim, CallKind::TagRecords), 6);
 
     let removing = destination(&sim.base_url(), Action::RemoveTags);
-    let remove = of_lead(7, "remove_tags", &ids[1], json!({"tags": ["hot", "other"]}));
+    let remove = of_lead(
+        7,
+        "remove_tags",
+        &ids[1],
+        &json!({"tags": ["hot", "other"]}),
+    );
     for _ in 0..2 {
         assert_eq!(class(&one(&removing, &remove).await), "done");
         assert_eq!(tags(&sim, &ids[1]), ["new"]);
@@ -109,7 +114,7 @@ async fn five_hundred_records_are_tagged_by_one_call() {
         .unwrap();
     let adding = destination(&sim.base_url(), Action::AddTags);
     assert_eq!(adding.capacity().window, 500);
-    let tag = |(at, id): (usize, &String)| of_lead(at, "add_tags", id, json!({"tags": ["hot"]}));
+    let tag = |(at, id): (usize, &String)| of_lead(at, "add_tags", id, &json!({"tags": ["hot"]}));
     let window: Vec<Delivery> = ids.iter().enumerate().map(tag).collect();
     let results = adding.deliver(&window).await;
     assert!(results.iter().all(Result::is_ok));
@@ -127,7 +132,7 @@ async fn tags_that_zoho_refuses_for_all_are_not_tried_on_each_of_many() {
     )
     .await;
     let adding = destination(&server.uri(), Action::AddTags);
-    let tag = |at: usize| of_lead(at, "add_tags", &at.to_string(), json!({"tags": ["hot"]}));
+    let tag = |at: usize| of_lead(at, "add_tags", &at.to_string(), &json!({"tags": ["hot"]}));
     let window: Vec<Delivery> = (1..=100).map(tag).collect();
     let results = adding.deliver(&window).await;
     assert!(
@@ -147,7 +152,7 @@ async fn a_note_whose_answer_is_lost_may_be_there_and_is_repeated() {
     let noting = destination(&sim.base_url(), Action::Note);
     let note = |number: usize, id: &str| {
         let values = json!({"Note_Title": "stage", "Note_Content": format!("note {number}")});
-        of_lead(number, "note", id, values)
+        of_lead(number, "note", id, &values)
     };
     let window = [note(1, &ids[0]), note(2, "1"), note(3, &ids[1])];
     let results = noting.deliver(&window).await;
@@ -186,7 +191,7 @@ async fn a_lead_is_converted_once_also_when_its_answer_is_lost() {
     let convert = |number: usize, id: &str| {
         let deal =
             json!({"Deal_Name": "Roof", "Stage": "Qualification", "Closing_Date": "2027-01-31"});
-        of_lead(number, "convert", id, json!({ "Deals": deal }))
+        of_lead(number, "convert", id, &json!({ "Deals": deal }))
     };
     assert_eq!(class(&one(&converting, &convert(1, &ids[0])).await), "done");
     for module in ["Accounts", "Contacts", "Deals"] {
@@ -212,7 +217,7 @@ async fn a_conversion_in_the_background_is_done_once_its_job_says_so() {
     let id = sim.insert("Leads", lead(1)).unwrap();
     assert!(sim.faults().add(once(On::Write, What::Schedule)));
     let converting = destination(&sim.base_url(), Action::Convert);
-    let convert = of_lead(1, "convert", &id, json!({}));
+    let convert = of_lead(1, "convert", &id, &json!({}));
     assert_eq!(class(&one(&converting, &convert).await), "done");
     assert_eq!(sim.records("Contacts").len(), 1);
     sim.shutdown().await;
@@ -224,7 +229,7 @@ async fn a_mail_is_sent_or_refused_and_repeated_when_its_answer_is_lost() {
     let id = sim.insert("Leads", lead(1)).unwrap();
     let mailing = destination(&sim.base_url(), Action::Mail);
     assert_eq!(mailing.capacity().window, 1, "each outcome is committed");
-    let sent = of_lead(1, "mail", &id, mail());
+    let sent = of_lead(1, "mail", &id, &mail());
     assert_eq!(class(&one(&mailing, &sent).await), "done");
     let mails = sim.mails();
     assert_eq!(mails.len(), 1);
@@ -233,7 +238,7 @@ async fn a_mail_is_sent_or_refused_and_repeated_when_its_answer_is_lost() {
 
     let mut values = mail();
     values["from"] = json!("nobody@example.org");
-    let refused = one(&mailing, &of_lead(2, "mail", &id, values)).await;
+    let refused = one(&mailing, &of_lead(2, "mail", &id, &values)).await;
     assert_eq!(class(&refused), "message, three attempts");
     let detail = refused.unwrap_err().to_string();
     assert!(!detail.contains("nobody"), "{detail}");
@@ -263,12 +268,12 @@ async fn only_what_is_unclear_or_about_the_record_is_charged_to_what_cannot_be_r
             (Action::Mail, "mail", mail()),
         ] {
             let destination = destination(&server.uri(), action);
-            let result = one(&destination, &of_lead(1, word, "11", values)).await;
+            let result = one(&destination, &of_lead(1, word, "11", &values)).await;
             assert_eq!(class(&result), expected, "{word} {code}: {result:?}");
         }
     }
     let nowhere = destination("http://127.0.0.1:1", Action::Mail);
-    let result = one(&nowhere, &of_lead(1, "mail", "11", mail())).await;
+    let result = one(&nowhere, &of_lead(1, "mail", "11", &mail())).await;
     assert!(["down", "destination"].contains(&class(&result)));
 }
 

@@ -55,7 +55,7 @@ pub(super) fn of_call(error: &Error, action: Action) -> DeliverError {
             refused(detail, Some(HOPELESS_ATTEMPTS_MAX))
         }
         Error::Misuse { .. } => unrenderable(detail),
-        _ => at_fault(detail, error.retry_after(), false),
+        Error::File { .. } | _ => at_fault(detail, error.retry_after(), false),
     }
 }
 

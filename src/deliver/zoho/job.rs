@@ -5,7 +5,7 @@ use zoho_crm::{convert::Conversion, mail::Mail, notes::Note};
 use super::wish::{self, Tags};
 use crate::{
     deliver::{DeliverError, error::unrenderable},
-    event::{Action, Command, Delivery},
+    event::{Action, Command, Delivery, RecordId},
 };
 
 /// A command and its place in the window.
@@ -45,7 +45,7 @@ impl Job {
     }
 
     pub(super) fn of(at: usize, command: Command) -> Result<Self, DeliverError> {
-        let id = command.id.as_ref().map(|it| it.as_str());
+        let id = command.id.as_ref().map(RecordId::as_str);
         if !zoho_crm::is_api_name(command.module.as_str()) {
             return Err(unrenderable("the module's name is not one"));
         }
@@ -86,36 +86,38 @@ mod tests {
 
     use super::*;
 
-    fn task(action: &str, values: Value) -> Result<Task, String> {
+    fn task(action: &str, values: &Value) -> Result<Task, String> {
         let command = json!({"action": action, "module": "Leads", "id": "1", "values": values});
         let command = serde_json::from_value(command).unwrap();
         let job = Job::of(0, command).map_err(|it| it.to_string())?;
         Ok(job.task)
     }
 
-    fn refused(action: &str, values: Value) -> String {
+    fn refused(action: &str, values: &Value) -> String {
         task(action, values).unwrap_err()
     }
 
     #[test]
     fn tags_are_one_text_or_a_list_and_null_is_none() {
-        let names = |tags: Value| match task("add_tags", json!({"tags": tags})).unwrap() {
-            Task::Tags(tags) => tags.names,
-            other => panic!("{other:?}"),
+        let names = |tags: Value| {
+            let Task::Tags(tags) = task("add_tags", &json!({"tags": tags})).unwrap() else {
+                panic!("no tags")
+            };
+            tags.names
         };
         assert_eq!(names(json!("hot")), ["hot"]);
         assert_eq!(names(json!(["hot", null, 5])), ["hot", "5"]);
         for wrong in [json!(null), json!([]), json!([{"name": "hot"}]), json!("")] {
-            refused("add_tags", json!({"tags": wrong}));
+            refused("add_tags", &json!({"tags": wrong}));
         }
         let long = "x".repeat(NAME_CHARS_MAX + 1);
-        let message = refused("remove_tags", json!({"tags": [long]}));
+        let message = refused("remove_tags", &json!({"tags": [long]}));
         assert_eq!(message, "a tag has 1 to 25 characters");
     }
 
     #[test]
     fn a_note_needs_its_content() {
-        let message = refused("note", json!({"Note_Title": "call", "Note_Content": null}));
+        let message = refused("note", &json!({"Note_Title": "call", "Note_Content": null}));
         assert_eq!(message, "`Note_Content` is null");
     }
 
@@ -125,7 +127,7 @@ mod tests {
             "Accounts": {"id": "7"}, "Contacts": {"Title": "Owner"}, "Deals": null, "overwrite": true,
             "move_attachments_to": "Contacts", "carry_over_tags": {"Deals": ["hot"]},
         });
-        let Task::Convert(how) = task("convert", values).unwrap() else {
+        let Task::Convert(how) = task("convert", &values).unwrap() else {
             panic!("no conversion")
         };
         assert_eq!(how.account, Some(Target::Existing("7".to_owned())));
@@ -141,7 +143,7 @@ mod tests {
             json!({"move_attachments_to": "Leads"}),
             json!({"carry_over_tags": {"Leads": ["hot"]}}),
         ] {
-            refused("convert", wrong);
+            refused("convert", &wrong);
         }
     }
 
@@ -151,7 +153,7 @@ mod tests {
             "from": "a@example.com", "to": [{"email": "b@example.com", "user_name": "B"}, null],
             "cc": "c@example.com", "subject": "s", "content": "x", "mail_format": "text",
         });
-        let Task::Mail(mail) = task("mail", values).unwrap() else {
+        let Task::Mail(mail) = task("mail", &values).unwrap() else {
             panic!("no mail")
         };
         let named = Address {
@@ -173,7 +175,7 @@ mod tests {
             with("subject", json!(null)),
             with("mail_format", json!("rtf")),
         ] {
-            refused("mail", wrong);
+            refused("mail", &wrong);
         }
     }
 }
