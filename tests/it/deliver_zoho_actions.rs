@@ -368,6 +368,38 @@ async fn what_zoho_refuses_is_set_aside_with_its_reason_and_the_rest_goes_on() {
     sim.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_of_unclear_outcome_is_repeated_by_the_schedule_and_then_set_aside() {
+    let sim = simulator().await;
+    let destinations = "  mails: { kind: zoho, connection: acme, module: Leads, action: mail, accept_duplicates: true, retry: { schedule: [100ms] } }";
+    let rules = r#"  mailed:
+    on: [Leads.insert]
+    enrich: none
+    send: [{ to: mails, id: "{{ event.id }}", body: { from: support@example.com, to: jane@example.com, subject: "{{ event.id }}" } }]"#;
+    let mut router = between(&sim, destinations, rules).await;
+    let settled = async |number: usize| {
+        sim.insert("Leads", lead(number)).unwrap();
+        sim.callbacks_settled().await;
+        router.settled(SOON).await["deliveries"].clone()
+    };
+    let deliveries = settled(1).await;
+    assert_eq!(deliveries["delivered"], 1, "{deliveries}");
+    let drop_answers = Fault {
+        times: Some(2),
+        ..once(On::Any, What::DropAnswer)
+    };
+    assert!(sim.faults().add(drop_answers));
+    let deliveries = settled(2).await;
+    assert_eq!(deliveries["quarantined"], 1, "{deliveries}");
+    let unclear = "zohook_quarantined_total{reason=\"unclear\",stage=\"delivery\"} 1";
+    assert!(metric(&router, unclear).await);
+    assert_eq!(sim.mails().len(), 3, "once, and twice of unclear outcome");
+    let deliveries = settled(3).await;
+    assert_eq!(deliveries["delivered"], 2, "{deliveries}");
+    assert!(router.stop().await.success(), "{}", router.log());
+    sim.shutdown().await;
+}
+
 fn oauth(sim: &Sim) -> OAuth {
     let url: url::Url = sim.base_url().parse().unwrap();
     let client = OAuthClient {
