@@ -35,13 +35,12 @@ pub(super) fn of_call(error: &Error) -> DeliverError {
         | Error::Unauthorized { .. } => at_fault(detail, error.retry_after(), true),
         Error::Unreachable { problem, .. } => at_fault(detail, None, *problem == "connect"),
         Error::Unavailable { after, .. } => at_fault(detail, *after, false),
-        Error::Forbidden { .. } | Error::Malformed { .. } => failed(detail),
+        Error::Forbidden { .. } | Error::Malformed { .. } | Error::File { .. } => failed(detail),
         Error::RecordState { .. } | Error::Modified { .. } => refused(detail, None),
         Error::Invalid { .. } | Error::Gone { .. } | Error::RestartPaging { .. } => {
             refused(detail, Some(HOPELESS_ATTEMPTS_MAX))
         }
         Error::Misuse { .. } => unrenderable(detail),
-        Error::File { .. } => failed(detail),
         _ => at_fault(detail, error.retry_after(), false),
     }
 }
