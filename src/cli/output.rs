@@ -11,6 +11,12 @@ use zoho_crm::Values;
 /// Rows in memory, and of one table.
 const BLOCK_ROWS: usize = 500;
 
+/// Room that a table's column needs to be read, in characters, border included.
+const COLUMN_CHARS_MIN: usize = 8;
+
+/// Screens that are narrower, or say nothing of their width, get tables as wide as they are.
+const SCREEN_CHARS_MIN: u16 = 40;
+
 /// The longest text of a table's cell, in characters.
 const CELL_CHARS_MAX: usize = 120;
 
@@ -137,6 +143,11 @@ impl<W: Write> Rows<W> {
         match self.format {
             Format::Table if rows.is_empty() && !first => {}
             Format::Table if rows.is_empty() && columns.is_empty() => {}
+            Format::Table if !fits(columns.len(), screen_width()) => {
+                for row in rows {
+                    writeln!(self.out, "{}", upright(row, &columns))?;
+                }
+            }
             Format::Table => {
                 let cells = rows.iter().map(|row| cells(row, &columns, shown));
                 writeln!(self.out, "{}", table(&columns, cells))?;
@@ -198,11 +209,7 @@ fn one_into(out: &mut impl Write, format: Format, values: &Values) -> anyhow::Re
         }
         Format::Table => {
             let names = columns_of(std::slice::from_ref(values));
-            let rows = names.iter().map(|name| {
-                let value = values.get(name).map(shown).unwrap_or_default();
-                vec![name.clone(), value]
-            });
-            writeln!(out, "{}", table(&["name".into(), "value".into()], rows))?;
+            writeln!(out, "{}", upright(values, &names))?;
         }
     }
     Ok(())
@@ -225,10 +232,32 @@ fn table(columns: &[String], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_content_arrangement(match screen_width() {
+            Some(_) => ContentArrangement::Dynamic,
+            None => ContentArrangement::Disabled,
+        })
         .set_header(columns)
         .add_rows(rows);
     table
+}
+
+/// A row that is too wide for the screen, or alone: a line for each of its values.
+fn upright(row: &Values, columns: &[String]) -> Table {
+    let lines = columns.iter().map(|name| {
+        let value = row.get(name).map(shown).unwrap_or_default();
+        vec![name.clone(), value]
+    });
+    table(&["name".to_owned(), "value".to_owned()], lines)
+}
+
+/// Of the terminal, if there is one.
+fn screen_width() -> Option<u16> {
+    Table::new().width().filter(|it| *it >= SCREEN_CHARS_MIN)
+}
+
+/// Whether each column has room enough to be read.
+fn fits(columns: usize, screen: Option<u16>) -> bool {
+    screen.is_none_or(|it| columns.saturating_mul(COLUMN_CHARS_MIN) <= usize::from(it))
 }
 
 /// All names there are, the id first.
@@ -348,6 +377,14 @@ mod tests {
         assert!(text.contains("Ada") && text.contains("hot, new"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
         assert!(!text.contains(&"x".repeat(121)), "{text}");
+    }
+
+    #[test]
+    fn rows_that_no_screen_has_room_for_stand_upright() {
+        assert!(fits(7, Some(80)) && fits(100, None));
+        assert!(!fits(40, Some(120)));
+        let text = upright(&values(json!({"a": 1, "b": "x"})), &columns(&["a", "b"])).to_string();
+        assert_eq!(text.lines().count(), 6, "{text}");
     }
 
     #[test]

@@ -34,16 +34,16 @@ async fn records_are_read_in_the_form_that_is_asked_for() {
     let plain = org.crm(&list).await;
     let owner = org.json(&["users", "--type", "AllUsers"]).await[1].clone();
     let owner = json!({"name": owner["full_name"], "id": owner["id"], "email": owner["email"]});
-    let expected: String = [
+    let expected = [
         ("Doe", "Example"),
         ("Roe", "Example"),
         ("Tab\\tand\\nline", "Other"),
     ]
     .iter()
     .zip(&ids)
-    .map(|((name, company), id)| format!("{id}\t{name}\t{company}\t{owner}\n"))
-    .collect();
-    assert_eq!(sorted_keys(&plain), sorted_keys(&expected));
+    .map(|((name, company), id)| format!("{id}\t{name}\t{company}\t{owner}\n"));
+    let expected: Vec<String> = expected.collect();
+    assert_eq!(sorted_keys(&plain), sorted_keys(&expected.concat()));
 
     let csv = org.crm(&[&list[..], &["--csv"]].concat()).await;
     assert!(csv.starts_with("id,Last_Name,Company,Owner\n"), "{csv}");
@@ -108,6 +108,20 @@ async fn a_list_says_when_there_is_more_and_gives_all_when_asked() {
         .await;
     assert_eq!((all.code, all.out.lines().count()), (0, 450));
     assert_eq!(all.err, "");
+}
+
+#[tokio::test]
+async fn who_reads_only_the_first_lines_hears_no_error() {
+    let org = Org::start().await;
+    org.sim.generate("Leads", 1000).unwrap();
+    let zohook = env!("CARGO_BIN_EXE_zohook");
+    let script = format!(
+        "{{ {zohook} crm list Leads --fields all --all; echo \"code $?\" >&2; }} | head -n 1"
+    );
+    let mut command = org.like("sh", &["-c", &script]);
+    let ran = ran(command.env("PATH", "/usr/bin:/bin"), "").await;
+    assert_eq!(ran.out.lines().count(), 1);
+    assert_eq!(ran.err, "code 0\n");
 }
 
 #[tokio::test]
@@ -264,6 +278,7 @@ async fn what_is_wrong_with_the_input_is_said_before_anything_is_sent() {
             1,
             "`zohook crm modules` lists",
         ),
+        (&["org", "--json", "--csv"][..], 2, "cannot be used with"),
         (&["fields", "../org"][..], 1, "not a module's name"),
     ] {
         let ran = org.run(&[&["crm"], arguments].concat()).await;

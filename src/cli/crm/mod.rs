@@ -42,6 +42,9 @@ Examples:
   zohook crm insert Leads --set Last_Name=Doe --set Company=Example --set Annual_Revenue:=5000
   zohook crm upsert Contacts --by Email --file contacts.csv
 
+On a terminal the output is a table. Into a pipe or file it is a line for each row, its values separated by tabs, without
+a header; tabs and line breaks within values are written as \\t and \\n.
+
 Exit codes: 0 done, 1 failed (also when one record of several did), 2 wrong arguments, 64 bad configuration.";
 
 #[derive(Debug, Args)]

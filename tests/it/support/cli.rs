@@ -99,7 +99,7 @@ impl Org {
     /// The same, with `--json`.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
         let out = self.crm(&[arguments, &["--json"]].concat()).await;
-        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
+        serde_json::from_str(&out).expect(&out)
     }
 }
 
