@@ -320,7 +320,7 @@ mod tests {
 
     use super::*;
 
-    fn values(value: Value) -> Values {
+    fn values(value: &Value) -> Values {
         value.as_object().cloned().unwrap()
     }
 
@@ -328,7 +328,7 @@ mod tests {
         let mut out = vec![];
         let mut printer = Rows::into(&mut out, format, columns);
         for row in rows {
-            printer.add(values(row)).unwrap();
+            printer.add(values(&row)).unwrap();
         }
         printer.finish().unwrap();
         String::from_utf8(out).unwrap()
@@ -383,7 +383,7 @@ mod tests {
     fn rows_that_no_screen_has_room_for_stand_upright() {
         assert!(fits(7, Some(80)) && fits(100, None));
         assert!(!fits(40, Some(120)));
-        let text = upright(&values(json!({"a": 1, "b": "x"})), &columns(&["a", "b"])).to_string();
+        let text = upright(&values(&json!({"a": 1, "b": "x"})), &columns(&["a", "b"])).to_string();
         assert_eq!(text.lines().count(), 6, "{text}");
     }
 
@@ -392,9 +392,9 @@ mod tests {
         let mut out = vec![];
         let mut printer = Rows::into(&mut out, Format::Csv, None);
         for _ in 0..BLOCK_ROWS {
-            printer.add(values(json!({"id": "1"}))).unwrap();
+            printer.add(values(&json!({"id": "1"}))).unwrap();
         }
-        printer.add(values(json!({"id": "1", "late": 1}))).unwrap();
+        printer.add(values(&json!({"id": "1", "late": 1}))).unwrap();
         let error = printer.finish().unwrap_err().to_string();
         assert!(error.contains("the column late"), "{error}");
     }
@@ -402,7 +402,12 @@ mod tests {
     #[test]
     fn one_thing_is_a_list_of_its_values() {
         let mut out = vec![];
-        one_into(&mut out, Format::Plain, &values(json!({"b": 1, "id": "x"}))).unwrap();
+        one_into(
+            &mut out,
+            Format::Plain,
+            &values(&json!({"b": 1, "id": "x"})),
+        )
+        .unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "id\tx\nb\t1\n");
     }
 }

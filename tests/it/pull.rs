@@ -271,7 +271,7 @@ async fn a_long_poll_is_answered_when_we_stop() {
     let setup = Setup::start().await;
     let both = async {
         tokio::join!(setup.lease("bi", "wait=30s"), async {
-            setup.cancel.cancel()
+            setup.cancel.cancel();
         })
     };
     let (leased, ()) = tokio::time::timeout(Duration::from_secs(15), both)
