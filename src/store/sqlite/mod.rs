@@ -8,6 +8,7 @@ mod accept;
 mod finish;
 mod settle;
 mod own_write;
+mod repeat;
 mod upkeep;
 mod retention;
 mod scan;

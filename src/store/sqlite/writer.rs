@@ -20,13 +20,14 @@ use super::{
     names::Names,
     own_write,
     read::Readers,
+    repeat,
     retention::{self, Retention},
     scan,
     totals::Totals,
     upkeep::HEARTBEAT,
 };
 use crate::store::{
-    dedup::{Dedup, WINDOW_MAX},
+    dedup::Dedup,
     error::{Refusal, StoreError},
     mailbox::{AcceptJob, HeldGaps, Mailbox, Work, merge_gap},
     metrics::Metrics,
@@ -343,7 +344,7 @@ impl Writer {
             .waiting
             .inbox()
             .raise_sequences(self.totals.sequence);
-        self.dedup = load_dedup(&connection, self.parts.clock.now().as_microsecond())?;
+        self.dedup = repeat::load(&connection, self.parts.clock.now())?;
         scan::restart(&connection, &self.names, &self.parts.waiting)?;
         let now = self.parts.clock.now();
         own_write::load(&connection, &self.names, &self.parts.waiting, now)?;
@@ -379,23 +380,6 @@ impl Writer {
         let ready = self.connection.is_some() && !self.disk_full && !full;
         self.parts.ready.store(ready, Ordering::Release);
     }
-}
-
-/// Hashes of the longest window, oldest first.
-fn load_dedup(connection: &Connection, now: i64) -> Result<Dedup, Fault> {
-    let window = i64::try_from(WINDOW_MAX.as_micros()).unwrap_or(i64::MAX);
-    let mut dedup = Dedup::default();
-    let mut statement = connection.prepare(
-        "SELECT notification_no, received_at, hash FROM repeat ORDER BY notification_no",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let at: i64 = row.get(1)?;
-        if at >= now.saturating_sub(window) {
-            dedup.insert(&row.get(2)?, row.get(0)?, at);
-        }
-    }
-    Ok(dedup)
 }
 
 fn unusable(fault: &Fault) -> StoreError {

@@ -118,7 +118,7 @@ async fn a_link_and_a_list_are_what_the_contract_says() {
     let all = format!("/crm/v8/Leads/{LEAD}/Attachments");
     let linked = format!("{all}?attachmentUrl=https%3A%2F%2Fexample.com%2Foffer%3Fa%3D1%26b%3D2");
     let fields = "File_Name%2CSize%2CCreated_Time%2CModified_Time";
-    let list = format!("{all}?per_page=200&fields={fields}&page=1");
+    let list = format!("{all}?fields={fields}&per_page=200&page=1");
     assert_eq!(
         paths(&zoho).await,
         [("POST", linked), ("GET", list)].map(owned)
