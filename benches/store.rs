@@ -209,7 +209,7 @@ async fn through(folder: &Path) -> Measured {
                 if claims.is_empty() {
                     break;
                 }
-                let finishes = claims.into_iter().map(finish).collect();
+                let finishes = claims.into_iter().map(finish).collect::<Vec<_>>();
                 store.finish(finishes).await.unwrap();
             }
         }
@@ -226,7 +226,7 @@ async fn through(folder: &Path) -> Measured {
                 destination: queue.clone(),
                 settled: Settled::Delivered,
             })
-            .collect();
+            .collect::<Vec<_>>();
         store.settle(settlements).await.unwrap();
         settled += due.len();
     }
@@ -269,6 +269,7 @@ fn accept(now: Timestamp, record: usize) -> Accept {
             hash,
             window: Duration::from_hours(24),
         }),
+        unwanted: false,
     }
 }
 

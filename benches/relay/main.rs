@@ -48,6 +48,9 @@ struct Arguments {
     /// Messages of one end-to-end measurement.
     #[arg(long, default_value_t = 20_000)]
     messages: usize,
+    /// Only measurements whose name holds this text; ratios need their baseline.
+    #[arg(long, default_value = "")]
+    only: String,
     /// For machines.
     #[arg(long)]
     json: bool,
@@ -79,31 +82,44 @@ fn main() {
 async fn run(arguments: &Arguments) {
     let broker = Broker::connect().await;
     let mut report = Report::default();
+    let wanted = |name: &str| name.contains(&arguments.only);
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
         let length = Duration::from_secs(arguments.seconds);
 
-        let bare = Server::bare().await;
-        let load = client::for_a_while(bare.target("/"), length).await;
-        report.add("bare axum POST", Measure::new(&load, &bare));
-        bare.stop().await;
+        let name = "bare axum POST";
+        if wanted(name) {
+            let bare = Server::bare().await;
+            let load = client::for_a_while(bare.target("/"), length).await;
+            report.add(name, Measure::new(&load, &bare));
+            bare.stop().await;
+        }
 
-        let accept = Server::zohook("nobody", &broker).await;
-        let load = client::for_a_while(accept.target("/in/bench"), length).await;
-        accept.until_idle().await;
-        report.add("zohook: accept", Measure::new(&load, &accept));
-        accept.stop().await;
+        let name = "zohook: accept";
+        if wanted(name) {
+            let accept = Server::zohook("nobody", &broker).await;
+            let load = client::for_a_while(accept.target("/in/bench"), length).await;
+            accept.until_idle().await;
+            report.add(name, Measure::new(&load, &accept));
+            accept.stop().await;
+        }
 
-        broker.empty().await;
-        let relay = Server::relay(&broker).await;
-        let load = through(&relay, "/", &broker, arguments.messages).await;
-        report.add("relay: to the queue", Measure::new(&load, &relay));
-        relay.stop().await;
+        let name = "relay: to the queue";
+        if wanted(name) {
+            broker.empty().await;
+            let relay = Server::relay(&broker).await;
+            let load = through(&relay, "/", &broker, arguments.messages).await;
+            report.add(name, Measure::new(&load, &relay));
+            relay.stop().await;
+        }
 
         for (name, routes) in [
             ("zohook: to the queue, enrich none", "plain"),
             ("zohook: to the queue, enriched", "enriched"),
         ] {
+            if !wanted(name) {
+                continue;
+            }
             broker.empty().await;
             let zohook = Server::zohook(routes, &broker).await;
             let load = through(&zohook, "/in/bench", &broker, arguments.messages).await;

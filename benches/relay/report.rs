@@ -13,6 +13,8 @@ pub(super) struct Measure {
     per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
+    /// CPU time of the server, user and kernel, per request.
+    cpu_us: f64,
     memory_mib: f64,
     calls: Option<u64>,
 }
@@ -27,6 +29,7 @@ impl Measure {
             per_second: load.answered as f64 / load.took.as_secs_f64(),
             p50_ms: at(0.50),
             p99_ms: at(0.99),
+            cpu_us: server.cpu_seconds() * 1e6 / load.answered as f64,
             memory_mib: server.memory_bytes_max() as f64 / 1_048_576.0,
             calls: None,
         }
@@ -71,10 +74,14 @@ impl Report {
                 let measures = &self.measures[name];
                 let per_second = median(measures, |it| it.per_second);
                 let of = baseline(name);
-                let ratio = per_second / median(&self.measures[of], |it| it.per_second);
+                let ratio = self
+                    .measures
+                    .get(of)
+                    .map(|it| per_second / median(it, |it| it.per_second));
                 json!({
                     "what": name, "per_second": per_second, "ratio": ratio, "of": of,
                     "p50_ms": median(measures, |it| it.p50_ms), "p99_ms": median(measures, |it| it.p99_ms),
+                    "cpu_us": median(measures, |it| it.cpu_us),
                     "memory_mib": measures.iter().map(|it| it.memory_mib).fold(0.0, f64::max),
                     "api_calls": measures[0].calls,
                 })
@@ -92,12 +99,17 @@ impl Report {
             "of",
             "p50 ms",
             "p99 ms",
+            "CPU µs",
             "peak MiB",
             "reads",
         ]);
         for row in rows {
-            let number =
-                |key: &str, digits: usize| format!("{:.digits$}", row[key].as_f64().unwrap());
+            let number = |key: &str, digits: usize| {
+                row[key]
+                    .as_f64()
+                    .map(|it| format!("{it:.digits$}"))
+                    .unwrap_or_default()
+            };
             table.add_row([
                 row["what"].as_str().unwrap().to_owned(),
                 number("per_second", 0),
@@ -105,6 +117,7 @@ impl Report {
                 row["of"].as_str().unwrap().to_owned(),
                 number("p50_ms", 2),
                 number("p99_ms", 2),
+                number("cpu_us", 0),
                 number("memory_mib", 0),
                 row["api_calls"]
                     .as_u64()
@@ -113,7 +126,7 @@ impl Report {
             ]);
         }
         println!(
-            "{table}\nmedians; p50 and p99 are of the answer to the sender; peak memory is the highest of all rounds"
+            "{table}\nmedians; p50 and p99 are of the answer to the sender; CPU is the server's, per request; peak memory is the highest of all rounds"
         );
     }
 }

@@ -122,6 +122,17 @@ impl Server {
         kib * 1024
     }
 
+    /// CPU time so far, user and kernel, in seconds.
+    pub(super) fn cpu_seconds(&self) -> f64 {
+        let path = format!("/proc/{}/stat", self.child.id().unwrap());
+        let stat = std::fs::read_to_string(path).unwrap();
+        // Fields 14 and 15, counted after the name in brackets, in hundredths of a second on Linux.
+        let (_, rest) = stat.rsplit_once(") ").unwrap();
+        let ticks: Vec<&str> = rest.split(' ').collect();
+        let count = |at: usize| ticks[at].parse::<f64>().unwrap();
+        (count(11) + count(12)) / 100.0
+    }
+
     /// Calls the router made to the simulator's API.
     pub(super) fn api_calls(&self) -> u64 {
         self.sim.as_ref().unwrap().counters().reads()

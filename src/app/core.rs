@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use clock::Clock;
 use secrecy::SecretString;
 use tokio::{task::JoinSet, time::timeout};
@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     deliver::{self, Destination, Kind},
     enrich::{self, Connection, Enricher},
-    pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target},
+    pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target, Writing},
     route,
     store::Store,
 };
@@ -27,6 +27,10 @@ pub(super) struct Parts {
     pub store: Store,
     pub clock: Clock,
     pub gate: Gate,
+    /// What the planner goes by; replaced by each start.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// What it will go by once the core that starts now has started.
+    pub coming: Arc<ArcSwapOption<Rules>>,
     pub store_keys: Vec<SecretString>,
     pub metrics: Metrics,
 }
@@ -47,20 +51,53 @@ pub(super) struct Core {
     enricher: Arc<Enricher>,
 }
 
-impl Core {
+/// A core that is set up and does nothing yet.
+pub(super) struct Prepared {
+    parts: Parts,
+    rules: Arc<Rules>,
+    enricher: Arc<Enricher>,
+    writing: Writing,
+    dispatchers: Vec<Dispatcher>,
+}
+
+impl Prepared {
+    /// From now on nothing that its rules listen to counts as unheard.
+    ///
     /// # Errors
-    /// When a connection or destination cannot be set up. Nothing runs then.
-    pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
+    /// When a connection or destination cannot be set up.
+    pub(super) fn new(config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let enricher = Arc::new(enricher(config, &parts)?);
-        let dispatchers = dispatchers(config, &parts)?;
-        let rules = Arc::new(ArcSwap::from_pointee(Rules {
+        let writing = Writing::default();
+        let dispatchers = dispatchers(config, &parts, &enricher, &writing)?;
+        let fetch = config.sources.values();
+        let rules = Arc::new(Rules {
             routes: config.routes.clone(),
-            fetch: config
-                .sources
-                .values()
-                .map(|source| (source.name.clone(), source.fetch))
-                .collect(),
-        }));
+            fetch: fetch.map(|it| (it.name.clone(), it.fetch)).collect(),
+        });
+        parts.coming.store(Some(Arc::clone(&rules)));
+        Ok(Self {
+            parts,
+            rules,
+            enricher,
+            writing,
+            dispatchers,
+        })
+    }
+}
+
+impl Core {
+    /// Starts it. No other may run.
+    pub(super) async fn start(config: &Config, prepared: Prepared) -> Self {
+        let Prepared {
+            parts,
+            rules,
+            enricher,
+            writing,
+            dispatchers,
+        } = prepared;
+        parts.rules.store(rules);
+        parts.coming.store(None);
+        let rules = Arc::clone(&parts.rules);
         keep_destinations(config, &parts.store).await;
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -68,6 +105,7 @@ impl Core {
             store: parts.store.clone(),
             rules: Arc::clone(&rules),
             enricher: Arc::clone(&enricher),
+            writing,
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
             route_metrics: parts.metrics.route.clone(),
@@ -77,21 +115,11 @@ impl Core {
             tasks.spawn(dispatcher.run(cancel.child_token()));
         }
         tasks.spawn(backlog_watch(config, &parts, rules).run(cancel.child_token()));
-        Ok(Self {
+        Self {
             cancel,
             tasks,
             enricher,
-        })
-    }
-
-    /// Whether it could start.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    pub(super) fn check(config: &Config, parts: &Parts) -> anyhow::Result<()> {
-        enricher(config, parts)?;
-        dispatchers(config, parts)?;
-        Ok(())
+        }
     }
 
     /// Waits for the end of any part, which is a fault: all run until they are told to stop.
@@ -99,7 +127,8 @@ impl Core {
         self.tasks.join_next().await;
     }
 
-    /// Takes no more work, waits for what is in flight; false when `deadline` passed first and it was cut off.
+    /// Takes no more work, waits for what is in flight; false when `deadline` passed first. What is in flight then ends
+    /// by itself, or with the process, after whose next start it is done again.
     pub(super) async fn stop(mut self, deadline: Duration) -> bool {
         self.cancel.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
@@ -150,19 +179,27 @@ fn tokens(connection: &Connection, parts: &Parts) -> Arc<dyn zoho_crm::TokenStor
 }
 
 /// One for each destination that we push to; pull consumers come by themselves.
-fn dispatchers(config: &Config, parts: &Parts) -> anyhow::Result<Vec<Dispatcher>> {
+fn dispatchers(
+    config: &Config,
+    parts: &Parts,
+    enricher: &Enricher,
+    writing: &Writing,
+) -> anyhow::Result<Vec<Dispatcher>> {
+    let clients = enricher.clients();
     let mut dispatchers = vec![];
     for (name, settings) in &config.destinations {
         if matches!(settings.kind, Kind::Pull(_)) {
             continue;
         }
-        let destination = Destination::new(name, settings, &parts.clock, &parts.metrics.deliver)?;
+        let metrics = &parts.metrics.deliver;
+        let destination = Destination::new(name, settings, &parts.clock, metrics, &clients)?;
         dispatchers.push(Dispatcher::new(Target {
             name: name.clone(),
             destination,
             retry: settings.retry.clone(),
             rate: settings.rate,
             store: parts.store.clone(),
+            writing: writing.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
         }));

@@ -25,7 +25,7 @@ use crate::{
     admin::{self, Access, AdminState, Gauges, pull},
     config::Config,
     deliver, enrich,
-    event::DestinationName,
+    event::{ChangeOutcome, DestinationName},
     pipeline, receive,
     receive::PublicPort,
     route,
@@ -33,7 +33,7 @@ use crate::{
     telemetry,
 };
 
-use self::core::{Core, Metrics, Parts};
+use self::core::{Core, Metrics, Parts, Prepared};
 
 pub use self::{
     options::{Options, StoreUrl},
@@ -89,6 +89,8 @@ impl App {
             store: store.clone(),
             clock: clock.clone(),
             gate: Arc::clone(&gate),
+            rules: Arc::default(),
+            coming: Arc::default(),
             store_keys: options.store_keys.clone(),
             metrics,
         };
@@ -102,6 +104,7 @@ impl App {
                 clock: clock.clone(),
                 metrics: receive::Metrics::register(&registry)?,
                 gate,
+                unheard: unheard(&parts),
             },
         );
         let pull = pull::PullState::new(
@@ -113,7 +116,7 @@ impl App {
         let destinations = Arc::new(ArcSwap::from_pointee(names(&config)));
         let gauges = Gauges::register(&registry, store.clone(), clock)?;
         let reload_metrics = reload::Metrics::register(&registry)?;
-        let core = Core::start(&config, parts.clone()).await?;
+        let core = Core::start(&config, Prepared::new(&config, parts.clone())?).await;
         let state = AdminState {
             store: store.clone(),
             registry,
@@ -191,6 +194,25 @@ impl Served {
     }
 }
 
+/// What the routes do not listen to, neither those of now nor those that a reload is about to bring.
+fn unheard(parts: &Parts) -> receive::Unheard {
+    let (rules, coming) = (Arc::clone(&parts.rules), Arc::clone(&parts.coming));
+    let unwanted = ChangeOutcome::Unwanted.as_str();
+    receive::Unheard {
+        is: Arc::new(move |change| {
+            // In this order: what is coming becomes what is now before it stops coming.
+            let comes = coming.load();
+            let comes = comes.as_ref().is_some_and(|it| it.routes.hears(change));
+            !comes && !rules.load().routes.hears(change)
+        }),
+        closed: parts
+            .metrics
+            .pipeline
+            .changes_closed
+            .with_label_values(&[unwanted]),
+    }
+}
+
 async fn open_store(
     config: &Config,
     options: &Options,
@@ -263,7 +285,10 @@ fn pull_settings(config: &Config) -> Vec<(DestinationName, deliver::PullSettings
         .iter()
         .filter_map(|(name, settings)| match &settings.kind {
             deliver::Kind::Pull(pull) => Some((name.clone(), pull.clone())),
-            deliver::Kind::Amqp(_) | deliver::Kind::Webhook(_) | deliver::Kind::Stdout => None,
+            deliver::Kind::Amqp(_)
+            | deliver::Kind::Webhook(_)
+            | deliver::Kind::Stdout
+            | deliver::Kind::Zoho(_) => None,
         })
         .collect()
 }

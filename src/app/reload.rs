@@ -1,20 +1,24 @@
 //! A changed `routes.yaml` takes effect without a restart; a bad one is refused whole and the old one keeps working.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
-use sha2::{Digest, Sha256};
 use tracing::{error, info, warn};
 
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config, Fingerprint, Problems};
 
-use super::{App, core::Core, names, pull_settings};
+use super::{
+    App,
+    core::{Core, Prepared},
+    names, pull_settings,
+};
 
-/// How often the file is looked at: mounted files are often links that move, so we compare what is in them.
+/// How often the files are looked at: mounted ones are often links that move, so we compare what is in them.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How long what is in flight may take when the parts behind the first crash-safe line are replaced.
-const REPLACE_MAX: Duration = Duration::from_secs(30);
+/// Nothing is planned or delivered meanwhile.
+const REPLACE_MAX: Duration = Duration::from_secs(10);
 
 /// What became of a reload.
 #[derive(Debug)]
@@ -54,25 +58,11 @@ impl Metrics {
     }
 }
 
-/// What a file held when it was last looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(Option<[u8; 32]>);
-
 impl App {
-    /// The file as it is on disk now.
-    pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint(&self.options.routes)
-    }
-
-    /// Returns once the file on disk is another than `known`.
-    pub async fn file_changed(&self, known: Fingerprint) {
-        loop {
+    /// Returns once `routes.yaml`, or a secret file that it names, holds something else than `known`.
+    pub async fn file_changed(&self, known: &Fingerprint) {
+        while !known.is_outdated() {
             self.parts.clock.sleep(LOOK_EVERY).await;
-            let now = self.fingerprint();
-            // A file that is gone is being replaced.
-            if now != known && now.0.is_some() {
-                return;
-            }
         }
     }
 
@@ -117,23 +107,21 @@ impl App {
     }
 
     async fn take(&self, config: Config) -> anyhow::Result<()> {
-        // The new core must be able to start before the old one is stopped.
-        Core::check(&config, &self.parts)?;
+        // What can fail comes before the old core is stopped.
+        let prepared = Prepared::new(&config, self.parts.clone())?;
+        self.port.replace(
+            config.sources.values().cloned(),
+            config.service.limits.clone(),
+        );
         let mut core = self.core.lock().await;
         if let Some(old) = core.take()
             && !old.stop(REPLACE_MAX).await
         {
-            warn!("work in flight was cut off by the reload; it is done again");
+            warn!("work in flight at the reload takes long; it ends by itself");
         }
-        *core = Some(Core::start(&config, self.parts.clone()).await?);
+        *core = Some(Core::start(&config, prepared).await);
         self.destinations.store(names(&config).into());
         self.pull.replace(pull_settings(&config));
-        self.port
-            .replace(config.sources.into_values(), config.service.limits);
         Ok(())
     }
-}
-
-fn fingerprint(path: &Path) -> Fingerprint {
-    Fingerprint(std::fs::read(path).ok().map(|it| Sha256::digest(it).into()))
 }

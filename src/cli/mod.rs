@@ -1,8 +1,15 @@
 //! The command line: one file a command, each thin: parse, call, print.
 
+mod advice;
+mod auth;
 mod check;
+mod crm;
 mod demo;
 mod healthcheck;
+mod org;
+mod output;
+mod progress;
+mod prompt;
 mod serve;
 mod sim;
 
@@ -27,6 +34,10 @@ enum Command {
     Demo(demo::Arguments),
     /// Say all that is wrong with a routes.yaml.
     Check(check::Arguments),
+    /// Get consent at Zoho, see whether it is still good, take it back.
+    Auth(auth::Arguments),
+    /// Use the API of Zoho CRM: read, search, write, tag, convert, export, import.
+    Crm(crm::Arguments),
     /// Pretend to be Zoho CRM.
     Sim(sim::Arguments),
     /// Ask a running router whether it can accept; for containers.
@@ -36,8 +47,22 @@ enum Command {
 /// Failed.
 const FAILED: u8 = 1;
 
+/// Used wrongly, as clap has it.
+const USAGE: u8 = 2;
+
 /// Bad configuration (`EX_USAGE`).
 const BAD_CONFIGURATION: u8 = 64;
+
+/// Why a command ended with another code than [`FAILED`].
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    /// The file or the environment must change.
+    #[error("{0}")]
+    BadConfiguration(String),
+    /// The arguments must change.
+    #[error("{0}")]
+    Usage(String),
+}
 
 /// Parses the process's arguments and does what they say.
 pub fn run() -> ExitCode {
@@ -49,6 +74,8 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Serve(arguments) => in_runtime(serve::run(arguments)),
         Command::Demo(arguments) => in_runtime(demo::run(arguments)),
+        Command::Auth(arguments) => in_runtime(auth::run(arguments)),
+        Command::Crm(arguments) => in_runtime(crm::run(arguments)),
         Command::Sim(arguments) => in_runtime(sim::run(arguments)),
         Command::Healthcheck(arguments) => in_runtime(healthcheck::run(arguments)),
     }
@@ -63,8 +90,29 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode 
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(work));
     result.unwrap_or_else(|error| {
+        if is_closed_pipe(&error) {
+            // Who reads us has read enough, as `head` does.
+            return ExitCode::SUCCESS;
+        }
         complain(&format!("error: {error:#}"));
-        ExitCode::from(FAILED)
+        ExitCode::from(match error.downcast_ref::<Ended>() {
+            Some(Ended::BadConfiguration(_)) => BAD_CONFIGURATION,
+            Some(Ended::Usage(_)) => USAGE,
+            None => FAILED,
+        })
+    })
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let closed = |it: &std::io::Error| it.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|it| {
+        let by_csv = || {
+            let csv::ErrorKind::Io(error) = it.downcast_ref::<csv::Error>()?.kind() else {
+                return None;
+            };
+            Some(closed(error))
+        };
+        it.downcast_ref().is_some_and(closed) || by_csv().unwrap_or(false)
     })
 }
 

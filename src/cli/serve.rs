@@ -10,7 +10,8 @@ use tracing::{error, info, warn};
 
 use crate::{
     app::{App, Options, StoreUrl},
-    config, deliver,
+    config::{self, Fingerprint},
+    deliver,
     telemetry::{self, Format},
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     telemetry::init(arguments.log_format, &arguments.log, deliver::SILENCED)?;
+    // Before the file is read: a change from here on is noticed.
+    let known = Fingerprint::of(&arguments.routes);
     let config = match config::load(&arguments.routes, &config::environment) {
         Ok(config) => config,
         Err(problems) => {
@@ -68,7 +71,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         version = env!("CARGO_PKG_VERSION"),
         "zohook accepts"
     );
-    let why = until_told_to_stop(&app).await?;
+    let why = until_told_to_stop(&app, known).await?;
     info!(why, "stopping");
     if app.stop(Duration::from_secs(arguments.drain_seconds)).await {
         info!("stopped; all that was accepted is kept");
@@ -93,11 +96,10 @@ fn secrets(name: &str) -> Vec<SecretString> {
 }
 
 /// SIGTERM and SIGINT stop; SIGHUP and a changed file reload.
-async fn until_told_to_stop(app: &App) -> anyhow::Result<&'static str> {
+async fn until_told_to_stop(app: &App, mut known: Fingerprint) -> anyhow::Result<&'static str> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let mut known = app.fingerprint();
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok("SIGTERM"),
@@ -107,9 +109,13 @@ async fn until_told_to_stop(app: &App) -> anyhow::Result<&'static str> {
                 return Ok("a part ended");
             }
             _ = hang_up.recv() => {}
-            () = app.file_changed(known) => {}
+            () = app.file_changed(&known) => {}
         }
-        known = app.fingerprint();
-        app.reload(&config::environment).await;
+        known = known.again();
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            _ = app.reload(&config::environment) => {}
+        }
     }
 }

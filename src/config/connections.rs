@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use url::Url;
+use zoho_crm::{DataCenter, Region};
 
 use crate::{enrich::Connection, event::ConnectionName};
 
@@ -12,36 +13,6 @@ use super::{
     value,
     yaml::Node,
 };
-
-/// Name, API, accounts server.
-/// Zoho: "Multi DC" of the accounts documentation, and the SDKs' constants; `uk` from the field.
-const DATA_CENTERS: [(&str, &str, &str); 9] = [
-    (
-        "com",
-        "https://www.zohoapis.com",
-        "https://accounts.zoho.com",
-    ),
-    ("eu", "https://www.zohoapis.eu", "https://accounts.zoho.eu"),
-    ("in", "https://www.zohoapis.in", "https://accounts.zoho.in"),
-    (
-        "com.au",
-        "https://www.zohoapis.com.au",
-        "https://accounts.zoho.com.au",
-    ),
-    ("jp", "https://www.zohoapis.jp", "https://accounts.zoho.jp"),
-    (
-        "ca",
-        "https://www.zohoapis.ca",
-        "https://accounts.zohocloud.ca",
-    ),
-    ("sa", "https://www.zohoapis.sa", "https://accounts.zoho.sa"),
-    (
-        "cn",
-        "https://www.zohoapis.com.cn",
-        "https://accounts.zoho.com.cn",
-    ),
-    ("uk", "https://www.zohoapis.uk", "https://accounts.zoho.uk"),
-];
 
 /// Credits that a rolling day may use.
 const CREDITS_DAILY: RangeInclusive<u64> = 1..=1_000_000_000;
@@ -144,9 +115,9 @@ fn urls(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(Url, Url)> {
         let hint =
             "com, eu, in, com.au, jp, ca, sa, cn or uk; or give `api_url` and `accounts_url`";
         let node = reader.required(fields, "data_center", hint)?;
-        let accepted = DATA_CENTERS.map(|it| (it.0, (it.1, it.2)));
-        let (api, accounts) = reader.word(node, &accepted)?;
-        return Some((Url::parse(api).ok()?, Url::parse(accounts).ok()?));
+        let accepted = Region::ALL.map(|it| (it.as_str(), it));
+        let center = DataCenter::region(reader.word(node, &accepted)?).ok()?;
+        return Some((center.api_url().clone(), center.accounts_url().clone()));
     };
     if let Some(node) = fields.get("data_center") {
         reader.text(node, "a data centre");
@@ -177,19 +148,4 @@ fn base_url(reader: &mut Reader<'_>, node: &Node) -> Option<Url> {
         return None;
     }
     Some(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_data_center_has_urls() {
-        for (name, api, accounts) in DATA_CENTERS {
-            for text in [api, accounts] {
-                let url = Url::parse(text).unwrap();
-                assert_eq!((url.scheme(), url.path()), ("https", "/"), "{name}");
-            }
-        }
-    }
 }

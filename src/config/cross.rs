@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     deliver,
-    event::{DestinationName, Operation, SourceName},
+    event::{Action, DestinationName, ModuleName, Operation, SourceName},
     receive::{Source, SourceKind},
     route::Route,
     verify::Proof,
@@ -71,6 +71,51 @@ fn hears_deletes(route: &Route, source: &SourceName) -> bool {
     };
     (route.from.is_empty() || route.from.contains(source))
         && route.on.iter().any(|it| listens(&it.operation))
+}
+
+/// Zoho calls back for tags, notes and mails of ours too, and does not say how to know those callbacks.
+pub(super) fn routes_do_not_trigger_themselves(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    routes: &[Route],
+) {
+    for route in routes {
+        if route.when.is_some() || !route.ignore_changes_by.is_empty() {
+            continue;
+        }
+        let writes = route.sends.iter().filter_map(|it| it.write.as_ref());
+        let own = writes
+            .filter(|it| may_trigger_itself(it.action))
+            .find(|it| hears_updates(route, &it.module));
+        let entry = Fields::peek(node, route.name.as_str());
+        let (Some(write), Some(on)) = (own, entry.and_then(|it| Fields::peek(it, "on"))) else {
+            continue;
+        };
+        let message = format!(
+            "this route may trigger itself: an update that comes from its own `{}` cannot be told from others",
+            write.action
+        );
+        let hint = "add a `when` that no longer holds then, e.g. changed(\"Stage\"), or `ignore_changes_by`";
+        reader.warning(on, message, hint);
+    }
+}
+
+/// A lead is converted once.
+const fn may_trigger_itself(action: Action) -> bool {
+    match action {
+        Action::AddTags | Action::RemoveTags | Action::Note | Action::Mail => true,
+        Action::Update | Action::Upsert | Action::Create | Action::Convert => false,
+    }
+}
+
+fn hears_updates(route: &Route, module: &ModuleName) -> bool {
+    route.on.iter().any(|it| {
+        it.module.as_ref().is_none_or(|it| it == module)
+            && it
+                .operation
+                .as_ref()
+                .is_none_or(|it| *it == Operation::Update)
+    })
 }
 
 /// Nothing is wrong with an unused part, but it is seldom meant.

@@ -12,6 +12,7 @@ use super::{
     reader::{Elsewhere, Fields, Reader},
     value, webhook,
     yaml::{Node, Value},
+    zoho,
 };
 
 /// Waits between a message's attempts.
@@ -43,13 +44,15 @@ pub(super) enum KindWord {
     Webhook,
     Pull,
     Stdout,
+    Zoho,
 }
 
-const KINDS: [(&str, KindWord); 4] = [
+const KINDS: [(&str, KindWord); 5] = [
     ("amqp", KindWord::Amqp),
     ("webhook", KindWord::Webhook),
     ("pull", KindWord::Pull),
     ("stdout", KindWord::Stdout),
+    ("zoho", KindWord::Zoho),
 ];
 
 /// The names of a section with their kinds, whether or not the rest of them can be read.
@@ -67,17 +70,21 @@ pub(super) fn kinds(node: &Node) -> BTreeMap<&str, Option<KindWord>> {
         .collect()
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<DestinationName, Settings> {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    connections: &[&str],
+) -> BTreeMap<DestinationName, Settings> {
     let mut destinations = BTreeMap::new();
     for entry in reader.named(node, "destinations by name") {
-        if let Some(settings) = one(reader, &entry.node) {
+        if let Some(settings) = one(reader, &entry.node, connections) {
             destinations.insert(DestinationName::new(entry.key.as_str()), settings);
         }
     }
     destinations
 }
 
-fn one(reader: &mut Reader<'_>, node: &Node) -> Option<Settings> {
+fn one(reader: &mut Reader<'_>, node: &Node, connections: &[&str]) -> Option<Settings> {
     let Some(kind) = Fields::peek(node, "kind").and_then(|it| reader.word(it, &KINDS)) else {
         let all = [
             "kind",
@@ -90,12 +97,18 @@ fn one(reader: &mut Reader<'_>, node: &Node) -> Option<Settings> {
             "allow_networks",
             "keep",
             "consumers",
+            "connection",
+            "module",
+            "action",
+            "unique_field",
+            "trigger",
+            "accept_duplicates",
             "retry",
             "rate",
             "backlog",
         ];
         let fields = reader.fields(node, &all, &[]);
-        reader.required(&fields, "kind", "amqp, webhook, pull or stdout");
+        reader.required(&fields, "kind", "amqp, webhook, pull, stdout or zoho");
         return None;
     };
     let fields = reader.fields(node, keys(kind), ELSEWHERE);
@@ -111,6 +124,7 @@ fn one(reader: &mut Reader<'_>, node: &Node) -> Option<Settings> {
         KindWord::Webhook => webhook::read(reader, &fields).map(Kind::Webhook),
         KindWord::Pull => pull(reader, &fields).map(Kind::Pull),
         KindWord::Stdout => Some(Kind::Stdout),
+        KindWord::Zoho => zoho::read(reader, &fields, connections).map(Kind::Zoho),
     };
     Some(Settings {
         kind: kind?,
@@ -138,6 +152,18 @@ fn keys(kind: KindWord) -> &'static [&'static str] {
         ],
         KindWord::Pull => &["kind", "keep", "consumers", "backlog"],
         KindWord::Stdout => &["kind", "rate", "backlog"],
+        KindWord::Zoho => &[
+            "kind",
+            "connection",
+            "module",
+            "action",
+            "unique_field",
+            "trigger",
+            "accept_duplicates",
+            "retry",
+            "rate",
+            "backlog",
+        ],
     }
 }
 
@@ -151,7 +177,16 @@ const ELSEWHERE: &[Elsewhere] = &[
     ("timeout", "is for `kind: amqp` and `kind: webhook`"),
     ("keep", "is for `kind: pull` only"),
     ("consumers", "is for `kind: pull` only"),
-    ("retry", "is for `kind: amqp` and `kind: webhook`"),
+    (
+        "retry",
+        "is for `kind: amqp`, `kind: webhook` and `kind: zoho`",
+    ),
+    ("connection", "is for `kind: zoho` only"),
+    ("module", "is for `kind: zoho` only"),
+    ("action", "is for `kind: zoho` only"),
+    ("unique_field", "is for `kind: zoho` only"),
+    ("trigger", "is for `kind: zoho` only"),
+    ("accept_duplicates", "is for `kind: zoho` only"),
     (
         "rate",
         "is not for `kind: pull`: its consumers set the pace",

@@ -4,11 +4,14 @@ mod amqp;
 mod connections;
 mod cross;
 mod destinations;
+mod fingerprint;
 mod mask;
+mod one_connection;
 mod problem;
 mod proof;
 mod reader;
 mod routes;
+mod sends;
 mod service;
 mod sources;
 mod substitute;
@@ -16,6 +19,7 @@ mod typed;
 mod value;
 mod webhook;
 mod yaml;
+mod zoho;
 
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path, time::Duration};
 
@@ -33,7 +37,11 @@ use self::{
     yaml::{Node, SyntaxError, Value},
 };
 
-pub use self::problem::{Problem, Problems, Severity};
+pub use self::{
+    fingerprint::Fingerprint,
+    one_connection::{RefreshToken, load_connection},
+    problem::{Problem, Problems, Severity},
+};
 
 /// Largest `routes.yaml`, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -95,10 +103,9 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config,
             return Err(Problems::new(file, vec![without_place(message)]));
         }
     };
-    let folder = path.parent().unwrap_or(Path::new("."));
     let origins = Origins {
         variable: env,
-        folder,
+        folder: folder(path),
     };
     match parse(&source, origins) {
         Ok((mut config, warnings)) => {
@@ -107,6 +114,11 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config,
         }
         Err(problems) => Err(Problems::new(file, problems)),
     }
+}
+
+/// What the paths in a file are relative to.
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
@@ -199,16 +211,18 @@ fn sections(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         keep_events: service.keep_events,
     };
     let sources = sources::read(reader, section("sources"), &context);
-    let destinations = destinations::read(reader, section("destinations"));
+    let destinations = destinations::read(reader, section("destinations"), &connection_names);
     let context = routes::Context {
         sources: &names(section("sources")),
         destinations: &destinations::kinds(section("destinations")),
+        settings: &destinations,
     };
     let routes = routes::read(reader, section("routes"), &context);
     cross::deletes_are_proven(reader, section("sources"), &sources, &routes);
     if reader.errors() > 0 {
         return None;
     }
+    cross::routes_do_not_trigger_themselves(reader, section("routes"), &routes);
     cross::everything_is_used(
         reader,
         (section("sources"), &sources),

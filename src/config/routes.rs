@@ -1,38 +1,34 @@
 //! `routes`: who listens to what, and what is sent where.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::{Number, Value as Json};
+use std::collections::BTreeMap;
 
 use crate::{
-    event::{
-        DestinationName, FailurePolicy, ModuleName, Operation, RouteName, SendName, SourceName,
-    },
-    route::{BodyTemplate, EnrichWish, MissingPolicy, Pattern, Route, Send},
+    deliver,
+    event::{DestinationName, ModuleName, Operation, RouteName, SourceName},
+    route::{EnrichWish, MissingPolicy, Pattern, Route},
     template::Place,
 };
 
 use super::{
-    amqp::SHORT_STRING_BYTES_MAX,
     destinations::KindWord,
-    reader::{Fields, Reader, nearest, one_or_many},
+    reader::{Reader, nearest, one_or_many},
+    sends,
     sources::BUILT_IN,
-    yaml::{Node, Scalar, Style, Value},
+    yaml::{Node, Value},
 };
-
-/// Most sends of one route.
-const SENDS_MAX: usize = 100;
 
 /// Most fields that one route lists.
 const FIELDS_MAX: usize = 500;
 
-/// Deepest nesting of a send's `body`.
-const BODY_DEPTH_MAX: usize = 32;
+/// Most users whose changes one route does not take.
+const USERS_MAX: usize = 100;
 
 /// What the rest of the file says that a route depends on.
 pub(super) struct Context<'a> {
     pub(super) sources: &'a [&'a str],
     pub(super) destinations: &'a BTreeMap<&'a str, Option<KindWord>>,
+    /// Those that could be read.
+    pub(super) settings: &'a BTreeMap<DestinationName, deliver::Settings>,
 }
 
 /// In the file's order.
@@ -45,7 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) 
 }
 
 fn one(reader: &mut Reader<'_>, name: &str, node: &Node, context: &Context<'_>) -> Option<Route> {
-    let known = ["from", "on", "when", "enrich", "send"];
+    let known = ["from", "on", "when", "ignore_changes_by", "enrich", "send"];
     let fields = reader.fields(node, &known, &[]);
     let from = fields
         .get("from")
@@ -60,18 +56,22 @@ fn one(reader: &mut Reader<'_>, name: &str, node: &Node, context: &Context<'_>) 
     let when = fields
         .get("when")
         .and_then(|it| reader.condition(it, Place::Route));
+    let ignore_changes_by = fields
+        .get("ignore_changes_by")
+        .map_or(Some(vec![]), |it| ignored_users(reader, it));
     let enrich = fields
         .get("enrich")
         .map_or_else(|| Some(Enrich::default()), |it| enrich(reader, it));
     let sends = reader
         .required(&fields, "send", "where to, e.g. [{ to: console }]")
-        .and_then(|it| sends(reader, it, context));
+        .and_then(|it| sends::read(reader, it, context));
     let enrich = enrich?;
     Some(Route {
         name: RouteName::new(name),
         from: from?,
         on: on?,
         when,
+        ignore_changes_by: ignore_changes_by?,
         enrich: enrich.wish,
         full: enrich.full,
         on_missing: enrich.on_missing,
@@ -150,6 +150,24 @@ fn unusual_operation(reader: &mut Reader<'_>, node: &Node, word: &str) {
     }
 }
 
+fn ignored_users(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<String>> {
+    let items = one_or_many(node);
+    reader.at_most(node, items.len(), USERS_MAX);
+    if items.is_empty() {
+        reader.error(node, "no user is listed");
+    }
+    let what = "the id of a Zoho user, such as 554023000000235011";
+    let is_id = |text: &str| {
+        let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+        fits.then(|| text.to_owned())
+    };
+    let users: Vec<Option<String>> = items
+        .iter()
+        .map(|it| reader.parsed(it, what, is_id))
+        .collect();
+    users.into_iter().collect()
+}
+
 #[derive(Default)]
 struct Enrich {
     wish: EnrichWish,
@@ -224,136 +242,6 @@ fn listed_fields(reader: &mut Reader<'_>, node: &Node) -> Option<EnrichWish> {
     }
 }
 
-fn sends(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) -> Option<Vec<Send>> {
-    let items = one_or_many(node);
-    if items.is_empty() {
-        reader.error_hint(node, "this route sends nowhere", "e.g. [{ to: console }]");
-    }
-    reader.at_most(node, items.len(), SENDS_MAX);
-    let mut names = BTreeSet::new();
-    let mut sends = vec![];
-    for item in items {
-        let send = send(reader, item, context);
-        if let Some(send) = &send
-            && !names.insert(send.name.clone())
-        {
-            reader.error_hint(
-                item,
-                format!("two sends of this route are named `{}`", send.name),
-                "give one of them another `name`: the name is part of the event's id",
-            );
-        }
-        sends.push(send);
-    }
-    sends.into_iter().collect()
-}
-
-fn send(reader: &mut Reader<'_>, node: &Node, context: &Context<'_>) -> Option<Send> {
-    let known = ["to", "name", "key", "body", "on_failure"];
-    let fields = reader.fields(node, &known, &[]);
-    let names: Vec<_> = context.destinations.keys().copied().collect();
-    let to = reader
-        .required(&fields, "to", "the name of a destination")
-        .and_then(|it| reader.reference(it, "destination", &names));
-    let name = match fields.get("name") {
-        Some(node) => reader.name(node),
-        None => to,
-    };
-    let kind = to.and_then(|it| *context.destinations.get(it)?);
-    let key = fields.get("key").and_then(|it| key(reader, it, kind));
-    let body = fields.get("body").and_then(|it| body(reader, it, 0));
-    let on_failure = on_failure(reader, &fields);
-    Some(Send {
-        name: SendName::new(name?),
-        to: DestinationName::new(to?),
-        key,
-        body,
-        on_failure: on_failure?,
-    })
-}
-
-fn on_failure(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<FailurePolicy> {
-    let words = [
-        ("quarantine", FailurePolicy::Quarantine),
-        ("block", FailurePolicy::Block),
-    ];
-    fields
-        .get("on_failure")
-        .map_or(Some(FailurePolicy::Quarantine), |it| {
-            reader.word(it, &words)
-        })
-}
-
-fn key(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    kind: Option<KindWord>,
-) -> Option<crate::template::Template> {
-    if kind.is_some_and(|it| it != KindWord::Amqp) {
-        let message = "`key` is a routing key, which only `kind: amqp` destinations have";
-        reader.error_hint(node, message, "take it away");
-    }
-    let text = reader.text(node, "a text, with {{ }} where values go")?;
-    if !text.contains("{{") && text.len() > SHORT_STRING_BYTES_MAX {
-        let message =
-            format!("longer than {SHORT_STRING_BYTES_MAX} bytes, which AMQP does not allow");
-        reader.error(node, message);
-    }
-    reader.template(node, Place::Route)
-}
-
-/// Any YAML with templates at its leaves.
-fn body(reader: &mut Reader<'_>, node: &Node, depth: usize) -> Option<BodyTemplate> {
-    if depth > BODY_DEPTH_MAX {
-        reader.error(node, format!("nested deeper than {BODY_DEPTH_MAX}"));
-        return None;
-    }
-    match &node.value {
-        Value::Broken => None,
-        Value::Null => Some(BodyTemplate::Literal(Json::Null)),
-        Value::List(items) => {
-            let items = items
-                .iter()
-                .filter_map(|it| body(reader, it, depth + 1))
-                .collect();
-            Some(BodyTemplate::List(items))
-        }
-        Value::Map(_) => {
-            let entries = reader.entries(node, "values by key");
-            let map = entries
-                .iter()
-                .filter_map(|it| Some((it.key.clone(), body(reader, &it.node, depth + 1)?)))
-                .collect();
-            Some(BodyTemplate::Map(map))
-        }
-        Value::Scalar(scalar) => {
-            reader.text(node, "a value")?;
-            if scalar.text.contains("{{") {
-                let template = reader.template(node, Place::Route)?;
-                return Some(BodyTemplate::Template(template));
-            }
-            Some(BodyTemplate::Literal(literal(scalar)))
-        }
-    }
-}
-
-/// Plain scalars are what YAML says they are; quoted ones are texts.
-fn literal(scalar: &Scalar) -> Json {
-    let text = scalar.text.as_str();
-    if scalar.style != Style::Plain {
-        return Json::String(text.to_owned());
-    }
-    let number = || {
-        let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        is_number.then(|| text.parse::<Number>().ok()).flatten()
-    };
-    match text {
-        "true" => Json::Bool(true),
-        "false" => Json::Bool(false),
-        _ => number().map_or_else(|| Json::String(text.to_owned()), Json::Number),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,23 +268,5 @@ mod tests {
         ] {
             assert_eq!(show(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_plain_scalar_of_a_body_keeps_its_type() {
-        let check = |text: &str, style, expected: Json| {
-            let scalar = Scalar {
-                text: text.to_owned(),
-                style,
-                substituted: false,
-            };
-            assert_eq!(literal(&scalar), expected, "{text}");
-        };
-        check("5", Style::Plain, serde_json::json!(5));
-        check("-1.5", Style::Plain, serde_json::json!(-1.5));
-        check("5", Style::Quoted, serde_json::json!("5"));
-        check("true", Style::Plain, serde_json::json!(true));
-        check("007", Style::Plain, serde_json::json!("007"));
-        check("a b", Style::Plain, serde_json::json!("a b"));
     }
 }

@@ -113,7 +113,8 @@ fn resolve(part: PartKind<'_>, origins: Origins<'_>) -> Result<String, Missing> 
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// A secret file, without the line break that ends it.
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.kind().to_string())?;
     let mut text = String::new();
     file.take(FILE_BYTES_MAX + 1)

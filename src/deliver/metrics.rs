@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use super::DeliverError;
+use super::{DeliverError, Delivered};
 
 /// From a stdout flush to a webhook's timeout.
 const LATENCY_BUCKETS_SECONDS: [f64; 12] = [
@@ -81,15 +81,10 @@ impl Metrics {
     }
 
     /// One window was settled.
-    pub(crate) fn window(
-        &self,
-        destination: &str,
-        results: &[Result<(), DeliverError>],
-        took: Duration,
-    ) {
+    pub(crate) fn window(&self, destination: &str, results: &[Delivered], took: Duration) {
         for result in results {
             let outcome = match result {
-                Ok(()) => "delivered",
+                Ok(_) => "delivered",
                 Err(DeliverError::Destination { .. }) => "destination",
                 Err(DeliverError::Message { .. }) => "message",
                 Err(DeliverError::Gone { .. }) => "gone",

@@ -1,4 +1,4 @@
-//! HTTP and AMQP out: one `match` over the kinds of destination.
+//! HTTP, AMQP and Zoho out: one `match` over the kinds of destination.
 
 mod amqp;
 mod error;
@@ -9,13 +9,14 @@ mod settings;
 mod stdout;
 mod structured;
 mod webhook;
+mod zoho;
 
-use std::{io::Write, time::Duration};
+use std::{collections::HashMap, io::Write};
 
 use clock::Clock;
 
-use self::{amqp::Amqp, stdout::Stdout, webhook::Webhook};
-use crate::event::{Delivery, DestinationName};
+use self::{amqp::Amqp, stdout::Stdout, webhook::Webhook, zoho::Zoho};
+use crate::event::{ConnectionName, Delivery, DestinationName, OwnWrite, WriteTarget};
 
 pub use self::{
     amqp::SILENCED,
@@ -24,9 +25,16 @@ pub use self::{
     settings::{
         AmqpSettings, Backlog, Binding, Consumer, Exchange, ExchangeKind, Kind, OnFull,
         PullSettings, Queue, QueueKind, Rate, RetrySchedule, Settings, WebhookSettings,
+        ZohoSettings,
     },
     structured::structured,
 };
+
+/// How one delivery ended; with what was written, where Zoho says how its echo is recognised.
+pub type Delivered = Result<Option<OwnWrite>, DeliverError>;
+
+/// The clients of all connections, for the destinations that write to Zoho.
+pub type Clients = HashMap<ConnectionName, zoho_crm::Client>;
 
 /// A destination as the dispatcher sees it: takes windows of deliveries of different records.
 #[derive(Debug)]
@@ -42,6 +50,7 @@ enum Transport {
     Amqp(Box<Amqp>),
     Webhook(Box<Webhook>),
     Stdout(Stdout),
+    Zoho(Box<Zoho>),
     /// Nothing is sent: consumers come and take.
     Pull,
 }
@@ -53,20 +62,19 @@ pub struct Capacity {
     pub window: usize,
     /// Windows in flight at once.
     pub lanes: usize,
-    /// How long the oldest may wait for a window to fill; zero sends what is there.
-    pub linger: Duration,
 }
 
 impl Destination {
     /// Makes no connection yet; that is done, and done again, by the first delivery that needs it.
     ///
     /// # Errors
-    /// When the settings cannot work (a client cannot be built).
+    /// When the settings cannot work (a client cannot be built, a connection is not there).
     pub fn new(
         name: &DestinationName,
         settings: &Settings,
         clock: &Clock,
         metrics: &Metrics,
+        clients: &Clients,
     ) -> Result<Self, SetupError> {
         let kind = match &settings.kind {
             Kind::Amqp(amqp) => Transport::Amqp(Box::new(Amqp::new(name, amqp, clock, metrics)?)),
@@ -74,6 +82,7 @@ impl Destination {
                 Transport::Webhook(Box::new(Webhook::new(name, webhook, clock)?))
             }
             Kind::Stdout => Transport::Stdout(Stdout::new(Box::new(std::io::stdout()))),
+            Kind::Zoho(zoho) => Transport::Zoho(Box::new(Zoho::new(name, zoho, clock, clients)?)),
             Kind::Pull(_) => Transport::Pull,
         };
         Ok(Self {
@@ -105,25 +114,26 @@ impl Destination {
             Transport::Amqp(_) => amqp::CAPACITY,
             Transport::Webhook(_) => webhook::CAPACITY,
             Transport::Stdout(_) => stdout::CAPACITY,
+            Transport::Zoho(zoho) => zoho.capacity(),
             Transport::Pull => Capacity {
                 window: 0,
                 lanes: 0,
-                linger: Duration::ZERO,
             },
         }
     }
 
     /// One result per delivery, in the order given. Has a deadline of its own; never panics.
-    pub async fn deliver(&self, window: &[Delivery]) -> Vec<Result<(), DeliverError>> {
+    pub async fn deliver(&self, window: &[Delivery]) -> Vec<Delivered> {
         let started = self.clock.monotonic();
         let results = match &self.kind {
-            Transport::Amqp(amqp) => amqp.deliver(window).await,
-            Transport::Webhook(webhook) => webhook.deliver(window).await,
-            Transport::Stdout(stdout) => stdout.deliver(window).await,
-            Transport::Pull => error::all(
+            Transport::Amqp(amqp) => unwritten(amqp.deliver(window).await),
+            Transport::Webhook(webhook) => unwritten(webhook.deliver(window).await),
+            Transport::Stdout(stdout) => unwritten(stdout.deliver(window).await),
+            Transport::Zoho(zoho) => zoho.deliver(window).await,
+            Transport::Pull => unwritten(error::all(
                 window.len(),
                 &error::down("consumers of a pull destination come and take"),
-            ),
+            )),
         };
         debug_assert_eq!(results.len(), window.len());
         let took = self.clock.monotonic().saturating_sub(started);
@@ -131,11 +141,26 @@ impl Destination {
         results
     }
 
+    /// The records at Zoho that delivering this window may change.
+    pub fn writes(&self, window: &[Delivery]) -> Vec<WriteTarget> {
+        match &self.kind {
+            Transport::Zoho(zoho) => zoho.writes(window),
+            Transport::Amqp(_) | Transport::Webhook(_) | Transport::Stdout(_) | Transport::Pull => {
+                vec![]
+            }
+        }
+    }
+
     /// Closes connections, within 5 s.
     pub async fn close(&self) {
         match &self.kind {
             Transport::Amqp(amqp) => amqp.close().await,
-            Transport::Webhook(_) | Transport::Stdout(_) | Transport::Pull => {}
+            Transport::Webhook(_) | Transport::Stdout(_) | Transport::Zoho(_) | Transport::Pull => {
+            }
         }
     }
+}
+
+fn unwritten(results: Vec<Result<(), DeliverError>>) -> Vec<Delivered> {
+    results.into_iter().map(|it| it.map(|()| None)).collect()
 }

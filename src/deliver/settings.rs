@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::event::{Action, ConnectionName, ModuleName};
+
 /// One entry of `destinations`.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -30,6 +32,8 @@ pub enum Kind {
     Pull(PullSettings),
     /// One JSON line each.
     Stdout,
+    /// Writes to a Zoho org.
+    Zoho(ZohoSettings),
 }
 
 /// `kind: amqp`.
@@ -144,6 +148,21 @@ pub struct Consumer {
     pub name: String,
     /// Its bearer tokens.
     pub token: Vec<SecretString>,
+}
+
+/// `kind: zoho`. What is written is part of each delivery.
+#[derive(Clone, Debug)]
+pub struct ZohoSettings {
+    /// Whose org.
+    pub connection: ConnectionName,
+    /// The module's API name.
+    pub module: ModuleName,
+    /// What is done.
+    pub action: Action,
+    /// By which fields an existing record is found (upsert); or the one that holds the delivery's id (create).
+    pub unique_fields: Vec<String>,
+    /// Which automations of Zoho run; `None` for all.
+    pub trigger: Option<Vec<String>>,
 }
 
 /// Waits between a message's attempts; one attempt more than waits.

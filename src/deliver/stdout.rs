@@ -15,7 +15,6 @@ use crate::event::Delivery;
 pub(super) const CAPACITY: Capacity = Capacity {
     window: 200,
     lanes: 1,
-    linger: Duration::ZERO,
 };
 
 /// Longest wait for whoever reads our output.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-    core::Collector, exponential_buckets,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, core::Collector, exponential_buckets,
 };
 use zoho_crm::{Call, Event, Outcome, TokenOutcome};
 
@@ -26,6 +26,7 @@ pub struct Metrics {
     credits_used: IntCounterVec,
     credits_remaining: IntGaugeVec,
     tokens: IntCounterVec,
+    authorized: IntGaugeVec,
 }
 
 /// Those of one connection, its names looked up once where they are hot.
@@ -42,6 +43,7 @@ pub(super) struct ConnectionMetrics {
     pub(super) reread_torn: IntCounter,
     pub(super) torn: IntCounter,
     credits_used: IntCounter,
+    authorized: IntGauge,
 }
 
 impl Metrics {
@@ -105,6 +107,16 @@ impl Metrics {
                 "Requests for an access token; Zoho allows ten in ten minutes.",
                 &["connection", "outcome"],
             )?,
+            authorized: register(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "zohook_connection_authorized",
+                        "0 while Zoho refuses a connection's credentials (revoked, wrong client, wrong data centre), else 1. At 0 nothing can be read until a person acts: alert on it.",
+                    ),
+                    &["connection"],
+                )?,
+            )?,
         })
     }
 
@@ -128,6 +140,8 @@ impl Metrics {
                     .with_label_values(&[connection, outcome.as_str()]),
             );
         }
+        let authorized = self.authorized.with_label_values(&[connection]);
+        authorized.set(1);
         let record = |outcome| self.records.with_label_values(&[connection, outcome]);
         let reread = |reason| self.rereads.with_label_values(&[connection, reason]);
         Arc::new(ConnectionMetrics {
@@ -142,6 +156,7 @@ impl Metrics {
             reread_torn: reread("torn"),
             torn: self.torn.with_label_values(&[connection]),
             credits_used: self.credits_used.with_label_values(&[connection]),
+            authorized,
         })
     }
 }
@@ -185,6 +200,7 @@ impl ConnectionMetrics {
                     .with_label_values(&[connection, outcome.as_str()])
                     .inc();
             }
+            Event::Authorized(authorized) => self.authorized.set(i64::from(*authorized)),
             _ => {}
         }
     }

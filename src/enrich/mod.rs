@@ -16,7 +16,7 @@ use std::{
 use clock::Clock;
 use jiff::Timestamp;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use zoho_crm::{SetupError, TokenStore};
+use zoho_crm::{Client, SetupError, TokenStore};
 
 use self::org::Org;
 use crate::event::{ConnectionName, ModuleName, QuarantineReason, Record, RecordId};
@@ -131,6 +131,14 @@ impl Enricher {
             closing,
             tasks,
         })
+    }
+
+    /// The client of each connection, which shares its token, credits and limits with the reads.
+    pub fn clients(&self) -> HashMap<ConnectionName, Client> {
+        let clients = self.orgs.iter();
+        clients
+            .map(|(name, org)| (name.clone(), org.client.clone()))
+            .collect()
     }
 
     /// Reads one record, together with whatever else is wanted of its module at the time. Every request behind the

@@ -54,6 +54,7 @@ impl Connection {
                 credits_daily: self.credits_daily,
                 credits_reserve_percent: self.credits_reserve_percent,
                 concurrency: self.concurrency,
+                ..Limits::default()
             },
             timeout: self.timeout,
             observer: Some(Arc::new(move |event| metrics.observe(event))),

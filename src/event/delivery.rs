@@ -4,7 +4,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{DeliveryId, DestinationName, QuarantineReason, RecordKey, RouteName, SendName};
+use super::{
+    DeliveryId, DestinationName, OwnWrite, QuarantineReason, RecordKey, RouteName, SendName,
+};
 
 /// CloudEvents 1.0 context attributes. Fixed at plan time: every repeat carries the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +151,8 @@ pub struct Settlement {
 pub enum Settled {
     /// Confirmed, 2xx, acked or flushed.
     Delivered,
+    /// Zoho took the write; its echo is to be recognised.
+    Written(OwnWrite),
     /// Not its fault, or not its last attempt.
     Again {
         /// When it is due again.

@@ -7,11 +7,13 @@ mod notification;
 mod change;
 mod enriched;
 mod delivery;
+mod command;
 mod reason;
 
 pub use self::{
     body::{Body, Undecodable},
     change::{Change, Fetch, Operation, Origin},
+    command::{Action, Command, OwnWrite, WriteTarget},
     delivery::{
         Attributes, Delivery, DeliveryNo, FailurePolicy, Message, NewDelivery, Settled, Settlement,
     },

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::OwnWrite;
+
 /// Why a change or delivery was set aside for a person to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QuarantineReason {
@@ -17,6 +19,8 @@ pub enum QuarantineReason {
     ReadRefused,
     /// The destination refused this message until its schedule was exhausted.
     Refused,
+    /// What cannot be repeated safely had no clear outcome until its schedule was exhausted: it may be done.
+    Unclear,
     /// No queue took the message until its schedule was exhausted.
     Unroutable,
     /// The destination's settings cannot carry this message.
@@ -27,13 +31,14 @@ pub enum QuarantineReason {
 
 impl QuarantineReason {
     /// Every reason, for metrics that start at zero.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unreadable,
         Self::ConditionError,
         Self::RecordMissing,
         Self::StaleRead,
         Self::ReadRefused,
         Self::Refused,
+        Self::Unclear,
         Self::Unroutable,
         Self::Unrenderable,
         Self::DestinationRemoved,
@@ -48,6 +53,7 @@ impl QuarantineReason {
             Self::StaleRead => "stale_read",
             Self::ReadRefused => "read_refused",
             Self::Refused => "refused",
+            Self::Unclear => "unclear",
             Self::Unroutable => "unroutable",
             Self::Unrenderable => "unrenderable",
             Self::DestinationRemoved => "destination_removed",
@@ -75,6 +81,12 @@ pub enum ChangeOutcome {
     Unmatched,
     /// A newer change of the record makes it moot (a delete was accepted meanwhile).
     Superseded,
+    /// It is a write of ours coming back.
+    Echo {
+        /// The write that it was taken for, now with the change's source in `explained`; `None` where the callback says
+        /// what has changed.
+        explained: Option<Box<OwnWrite>>,
+    },
     /// Its deliveries are queued.
     Planned,
     /// Set aside.
@@ -93,6 +105,7 @@ impl ChangeOutcome {
             Self::Unwanted => "unwanted",
             Self::Unmatched => "unmatched",
             Self::Superseded => "superseded",
+            Self::Echo { .. } => "echo",
             Self::Planned => "planned",
             Self::Quarantined { .. } => "quarantined",
         }

@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
-    deliver::{DeliverError, Destination, Rate, RetrySchedule},
+    deliver::{DeliverError, Delivered, Destination, Rate, RetrySchedule},
     event::{Delivery, DestinationName, Settled, Settlement},
     store::{Store, StoreError},
 };
@@ -21,6 +21,7 @@ use crate::{
 use super::{
     Metrics,
     breaker::{Allowed, Breaker, Failure, Recovery},
+    echo::Writing,
     retry::{MessageFailure, RETRY_AFTER_MAX, after_message_failure, later},
 };
 
@@ -49,6 +50,8 @@ pub struct Target {
     pub rate: Option<Rate>,
     /// Where deliveries come from.
     pub store: Store,
+    /// Our own writes to Zoho.
+    pub writing: Writing,
     /// Time.
     pub clock: Clock,
     /// Counts.
@@ -169,6 +172,11 @@ impl Dispatcher {
     }
 
     async fn deliver(&self, due: Vec<Delivery>, cancel: &CancellationToken) {
+        // Until the outcome is committed: a callback may come before the answer.
+        let flight = self.target.writing.begin(
+            self.target.destination.writes(&due),
+            self.target.clock.now(),
+        );
         let results = self.target.destination.deliver(&due).await;
         let settlements: Vec<_> = due
             .iter()
@@ -176,6 +184,7 @@ impl Dispatcher {
             .filter_map(|(delivery, result)| self.outcome(delivery, result))
             .collect();
         self.settle(settlements, &due, cancel).await;
+        drop(flight);
         let state = self.breaker().state_number();
         self.target
             .metrics
@@ -186,11 +195,11 @@ impl Dispatcher {
     }
 
     /// `None` where nothing is written: the delivery is put back.
-    fn outcome(&self, delivery: &Delivery, result: Result<(), DeliverError>) -> Option<Settlement> {
+    fn outcome(&self, delivery: &Delivery, result: Delivered) -> Option<Settlement> {
         let target = &self.target;
         let now = target.clock.now();
         let settled = match result {
-            Ok(()) => {
+            Ok(written) => {
                 let recovery = self.breaker().succeeded(delivery.key);
                 self.recover(recovery);
                 let lag = now.duration_since(delivery.accepted_at);
@@ -199,7 +208,7 @@ impl Dispatcher {
                     .end_to_end_seconds
                     .with_label_values(&[target.name.as_str()])
                     .observe(lag.as_secs_f64().max(0.0));
-                Some(Settled::Delivered)
+                Some(written.map_or(Settled::Delivered, Settled::Written))
             }
             Err(DeliverError::Destination {
                 detail,
@@ -302,8 +311,9 @@ impl Dispatcher {
         if settlements.is_empty() {
             return;
         }
+        let settlements: Arc<[Settlement]> = settlements.into();
         loop {
-            let wait = match self.target.store.settle(settlements.clone()).await {
+            let wait = match self.target.store.settle(Arc::clone(&settlements)).await {
                 Ok(()) => return,
                 Err(StoreError::Unavailable { retry_after, .. }) => retry_after,
                 Err(error @ StoreError::Unusable { .. }) => {

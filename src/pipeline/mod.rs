@@ -4,6 +4,7 @@
 mod backlog;
 mod breaker;
 mod dispatch;
+mod echo;
 mod metrics;
 mod plan;
 mod read;
@@ -12,6 +13,7 @@ mod retry;
 pub use self::{
     backlog::{BacklogWatch, Gate},
     dispatch::{Dispatcher, Target},
+    echo::Writing,
     metrics::Metrics,
     plan::{Planner, Rules},
 };

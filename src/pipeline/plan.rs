@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     Metrics,
+    echo::Writing,
     read::{Read, Reader},
     retry::later,
 };
@@ -26,6 +27,12 @@ const CLAIMS_MAX: usize = 4096;
 
 /// Changes taken in one go.
 const CLAIM_BATCH_MAX: usize = 512;
+
+/// A change that waits for a write of ours to land is looked at again so much later.
+const LANDING_AGAIN: Duration = Duration::from_millis(400);
+
+/// A read that is not back so long after we were told to stop is left alone; it changes nothing at Zoho.
+const READ_GRACE: Duration = Duration::from_secs(3);
 
 /// What a reload replaces.
 #[derive(Debug, Default)]
@@ -45,6 +52,8 @@ pub struct Planner {
     pub rules: Arc<ArcSwap<Rules>>,
     /// Zoho.
     pub enricher: Arc<Enricher>,
+    /// Our own writes to it.
+    pub writing: Writing,
     /// Time.
     pub clock: Clock,
     /// Counts.
@@ -56,6 +65,8 @@ pub struct Planner {
 impl Planner {
     /// Runs until `cancel`, then waits for what is out; a claim that cannot be finished is given back.
     pub async fn run(self, cancel: CancellationToken) {
+        // A new start is a new chance for what an earlier configuration could not read.
+        self.store.claimable_now();
         let permits = Arc::new(Semaphore::new(CLAIMS_MAX));
         let tasks = TaskTracker::new();
         while let Some((claims, permit)) = self.next(&permits, &cancel).await {
@@ -106,7 +117,9 @@ impl Planner {
         for claim in claims {
             match rules.routes.wants(&claim.change) {
                 None => finished.push(closed(claim, ChangeOutcome::Unwanted)),
-                Some(wants) if needs_nothing(&claim.change, &wants) => {
+                Some(wants)
+                    if needs_nothing(&claim.change, &wants) && !self.may_be_echo(&claim) =>
+                {
                     let event = bare_event(&claim);
                     finished.push(self.plan(&rules, claim, &event, None));
                 }
@@ -139,6 +152,18 @@ impl Planner {
         cancel: &CancellationToken,
     ) {
         let started = self.clock.monotonic();
+        tokio::select! {
+            biased;
+            landed = self.writing.landed(&claim.change, &self.clock) => if !landed {
+                // Not here, where it takes the place of changes that can go on.
+                self.store.give_back(&claim, later(self.clock.now(), LANDING_AGAIN));
+                return;
+            },
+            () = cancel.cancelled() => {
+                self.store.give_back(&claim, self.clock.now());
+                return;
+            }
+        }
         let reader = Reader {
             store: &self.store,
             enricher: &self.enricher,
@@ -149,9 +174,20 @@ impl Planner {
             .get(&claim.change.source)
             .copied()
             .unwrap_or_default();
-        let finish = match reader.read(&claim, &wants, fetch).await {
+        let read = tokio::select! {
+            biased;
+            read = reader.read(&claim, &wants, fetch) => read,
+            () = self.cancelled_for(cancel, READ_GRACE) => {
+                self.store.give_back(&claim, self.clock.now());
+                return;
+            }
+        };
+        let finish = match read {
             Read::Event { event, seen } => self.plan(rules, claim, &event, seen),
-            Read::Closed(outcome) => closed(claim, outcome),
+            Read::Closed { outcome, seen } => Finish {
+                seen,
+                ..closed(claim, outcome)
+            },
             Read::Again { after, reason } => {
                 debug!(change.id = %claim.change.id, ?after, reason, "change is read again later");
                 self.metrics
@@ -165,6 +201,17 @@ impl Planner {
         self.finish(vec![finish], cancel).await;
         let took = self.clock.monotonic().saturating_sub(started);
         self.metrics.plan_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Returns so long after `cancel`.
+    async fn cancelled_for(&self, cancel: &CancellationToken, grace: Duration) {
+        cancel.cancelled().await;
+        self.clock.sleep(grace).await;
+    }
+
+    /// A write on its way is looked at first: once it has landed the store knows it.
+    fn may_be_echo(&self, claim: &Claim) -> bool {
+        self.writing.may_have_caused(&claim.change) || !self.store.own_writes(claim).is_empty()
     }
 
     fn plan(
@@ -194,9 +241,10 @@ impl Planner {
     }
 
     /// Writes until it is written, or we are told to stop: then the claims are given back.
-    async fn finish(&self, finished: Vec<Finish>, cancel: &CancellationToken) {
+    async fn finish(&self, finished: impl Into<Arc<[Finish]>>, cancel: &CancellationToken) {
+        let finished: Arc<[Finish]> = finished.into();
         loop {
-            let wait = match self.store.finish(finished.clone()).await {
+            let wait = match self.store.finish(Arc::clone(&finished)).await {
                 Ok(()) => break,
                 Err(StoreError::Unavailable { retry_after, .. }) => retry_after,
                 Err(error @ StoreError::Unusable { .. }) => {
@@ -206,7 +254,7 @@ impl Planner {
             };
             tokio::select! {
                 () = cancel.cancelled() => {
-                    for finish in &finished {
+                    for finish in &*finished {
                         self.store.give_back(&finish.claim, self.clock.now());
                     }
                     return;
@@ -214,7 +262,7 @@ impl Planner {
                 () = self.clock.sleep(wait) => {}
             }
         }
-        for finish in &finished {
+        for finish in &*finished {
             self.count(&finish.outcome);
         }
     }

@@ -1,7 +1,11 @@
 //! What a change needs before it can be planned: the record, the record as it was, the callback's body.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
@@ -14,7 +18,10 @@ use crate::{
     store::{Claim, Seen, Snapshot, Store, StoreError},
 };
 
-use super::Metrics;
+use super::{
+    Metrics,
+    echo::{Echo, Explained, Suspicion, judge},
+};
 
 /// What reading came to.
 pub(super) enum Read {
@@ -26,7 +33,12 @@ pub(super) enum Read {
         seen: Option<Seen>,
     },
     /// No plan is needed.
-    Closed(ChangeOutcome),
+    Closed {
+        /// Why.
+        outcome: ChangeOutcome,
+        /// What is now known of the record.
+        seen: Option<Seen>,
+    },
     /// Zoho or the store could not be asked.
     Again {
         /// Wait so long.
@@ -47,8 +59,19 @@ pub(super) struct Reader<'a> {
 struct Found {
     state: RecordState,
     record: Option<Record>,
-    read_at: Option<jiff::Timestamp>,
+    read_at: Option<Timestamp>,
     seen: Option<Seen>,
+    /// It is as our own write left it.
+    echo: Option<Explained>,
+}
+
+/// How the record is wanted.
+struct Wish<'a> {
+    wants: &'a Wants,
+    fetch: Fetch,
+    snapshot: Option<&'a Snapshot>,
+    /// The change may be our own echo, which only a read tells.
+    suspicion: Option<&'a Suspicion>,
 }
 
 impl Found {
@@ -58,6 +81,7 @@ impl Found {
             record: None,
             read_at: None,
             seen: None,
+            echo: None,
         }
     }
 }
@@ -84,14 +108,25 @@ impl Reader<'_> {
         fetch: Fetch,
     ) -> Result<Read, StoreError> {
         let change = &claim.change;
+        let suspicion = match judge(change, self.store.own_writes(claim)) {
+            Echo::No => None,
+            Echo::Perhaps(suspicion) => Some(suspicion),
+            Echo::Yes(explained) => return Ok(closed(ChangeOutcome::Echo { explained })),
+        };
         let snapshot = self.snapshot(claim).await?;
         let found = if change.operation == Operation::Delete {
             Found::nothing(RecordState::Deleted)
         } else {
-            match self.record(change, wants, fetch, snapshot.as_ref()).await {
+            let wish = Wish {
+                wants,
+                fetch,
+                snapshot: snapshot.as_ref(),
+                suspicion: suspicion.as_ref(),
+            };
+            match self.record(change, &wish).await {
                 Ok(Some(found)) => found,
                 Ok(None) => match self.missing(claim, wants).await? {
-                    Some(outcome) => return Ok(Read::Closed(outcome)),
+                    Some(outcome) => return Ok(closed(outcome)),
                     None => Found::nothing(RecordState::Unreadable),
                 },
                 Err(EnrichError::Retry { after, detail }) => {
@@ -102,10 +137,16 @@ impl Reader<'_> {
                     });
                 }
                 Err(EnrichError::Refuse { reason, detail }) => {
-                    return Ok(Read::Closed(ChangeOutcome::Quarantined { reason, detail }));
+                    return Ok(closed(ChangeOutcome::Quarantined { reason, detail }));
                 }
             }
         };
+        if let Some(explained) = found.echo {
+            return Ok(Read::Closed {
+                outcome: ChangeOutcome::Echo { explained },
+                seen: found.seen,
+            });
+        }
         let body = if wants.body {
             let bytes = self.store.body(claim.notification_no).await?;
             // It was read once, before it was accepted; it is gone only when retention was faster than Zoho.
@@ -138,39 +179,69 @@ impl Reader<'_> {
     }
 
     /// `None` where Zoho does not return the record.
-    async fn record(
-        &self,
-        change: &Change,
-        wants: &Wants,
-        fetch: Fetch,
-        snapshot: Option<&Snapshot>,
-    ) -> Result<Option<Found>, EnrichError> {
-        let fields = match &wants.listen {
-            Listen::NoRecord => return Ok(Some(Found::nothing(RecordState::NotRead))),
-            Listen::All => Fields::All,
-            Listen::Fields(fields) => Fields::Only(fields.iter().cloned().collect()),
+    async fn record(&self, change: &Change, wish: &Wish<'_>) -> Result<Option<Found>, EnrichError> {
+        let fields = match &wish.wants.listen {
+            Listen::NoRecord => None,
+            Listen::All => Some(Fields::All),
+            Listen::Fields(fields) => Some(Fields::Only(fields.iter().cloned().collect())),
         };
-        let (Some(connection), Some(record)) = (&change.connection, &change.record) else {
-            return Ok(Some(from_values(change)));
+        let unread = match (&fields, &change.connection, wish.fetch) {
+            (None, _, _) => Some(Found::nothing(RecordState::NotRead)),
+            (Some(_), None, _) | (Some(_), Some(_), Fetch::Never) => Some(from_values(change)),
+            (Some(_), Some(_), Fetch::Always | Fetch::Missing) => None,
         };
-        if fetch == Fetch::Never {
-            return Ok(Some(from_values(change)));
+        if let Some(unread) = unread {
+            return self.unread(change, wish, unread).await.map(Some);
         }
-        if let Some(found) = covered(change, &fields, wants.full, snapshot) {
+        let fields = fields.unwrap_or(Fields::All);
+        if wish.suspicion.is_none()
+            && let Some(found) = covered(change, &fields, wish.wants.full, wish.snapshot)
+        {
             self.metrics
                 .fetches_skipped
                 .with_label_values(&["values_cover"])
                 .inc();
             return Ok(Some(found));
         }
+        self.ask(change, wish, fields).await
+    }
+
+    /// What needs no record, unless it may be our own echo: then it is read for that alone.
+    async fn unread(
+        &self,
+        change: &Change,
+        wish: &Wish<'_>,
+        unread: Found,
+    ) -> Result<Found, EnrichError> {
+        if wish.suspicion.is_none() {
+            return Ok(unread);
+        }
+        match self.ask(change, wish, Fields::Only(BTreeSet::new())).await {
+            Ok(Some(found)) if found.echo.is_some() => Ok(found),
+            Err(error @ EnrichError::Retry { .. }) => Err(error),
+            Ok(_) | Err(EnrichError::Refuse { .. }) => Ok(unread),
+        }
+    }
+
+    async fn ask(
+        &self,
+        change: &Change,
+        wish: &Wish<'_>,
+        fields: Fields,
+    ) -> Result<Option<Found>, EnrichError> {
+        let (Some(connection), Some(record)) = (&change.connection, &change.record) else {
+            return Ok(Some(from_values(change)));
+        };
+        let seen_at = wish.snapshot.and_then(|it| it.seen.modified_at);
+        let written_at = wish.suspicion.map(Suspicion::newest);
         let request = ReadRequest {
             connection: connection.clone(),
             module: change.module.clone(),
             record: record.clone(),
             fields,
-            full: wants.full,
+            full: wish.wants.full,
             server_time: change.server_time,
-            modified_at_least: snapshot.and_then(|it| it.seen.modified_at),
+            modified_at_least: seen_at.max(written_at),
         };
         Ok(match self.enricher.read(request).await? {
             ReadAnswer::Missing => None,
@@ -179,10 +250,11 @@ impl Reader<'_> {
                 read_at,
                 modified_at,
             } => Some(Found {
+                echo: wish.explained(change, modified_at, &record),
                 state: RecordState::Present,
                 read_at: Some(read_at),
                 seen: Some(Seen {
-                    record: merged(snapshot, &record),
+                    record: merged(wish.snapshot, &record),
                     modified_at,
                     read_at: Some(read_at),
                 }),
@@ -209,6 +281,26 @@ impl Reader<'_> {
                     .to_owned(),
             }),
         })
+    }
+}
+
+impl Wish<'_> {
+    /// What explains a change as our own echo, now that its record was read.
+    fn explained(
+        &self,
+        change: &Change,
+        modified_at: Option<Timestamp>,
+        record: &Record,
+    ) -> Option<Explained> {
+        let read = self.snapshot.map(|it| (&it.seen.record, record));
+        self.suspicion?.explain(change, modified_at?, read)
+    }
+}
+
+fn closed(outcome: ChangeOutcome) -> Read {
+    Read::Closed {
+        outcome,
+        seen: None,
     }
 }
 
@@ -252,6 +344,7 @@ fn covered(
         values,
     };
     Some(Found {
+        echo: None,
         state: RecordState::Present,
         read_at: None,
         seen: Some(Seen {

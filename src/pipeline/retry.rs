@@ -101,7 +101,9 @@ mod tests {
         ) {
             Settled::Again { at, .. } => Some(at.duration_since(now).unsigned_abs()),
             Settled::Quarantined { .. } => None,
-            other @ (Settled::Delivered | Settled::Expired) => panic!("{other:?}"),
+            other @ (Settled::Delivered | Settled::Written(_) | Settled::Expired) => {
+                panic!("{other:?}")
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use super::{
     split::{Split, split},
 };
 use crate::{
-    event::{self, Body, NotificationId, RawNotification, Undecodable},
+    event::{self, Body, NotificationId, Operation, RawNotification, Undecodable},
     store::{Accept, Accepted, Content, StoreError},
     verify::verify,
 };
@@ -91,6 +91,8 @@ async fn receive(
     let Incoming { entry, head, peer } = request;
     let method = method(&head.method, &entry.source.kind)?;
     let Ok(_slot) = port.slots.try_acquire() else {
+        // Not proven, but it may well have been Zoho.
+        open_gap(port, entry, Refused::Busy);
         return Err(Refused::Busy.into());
     };
     let limits = &sources.limits;
@@ -171,6 +173,18 @@ async fn store(port: &PublicPort, entry: &Entry, split: Split) -> Result<Accepte
         Content::Changes(changes) => Some(changes.len()),
         Content::Unreadable { .. } => None,
     };
+    let unheard = &port.parts.unheard;
+    let unwanted = match &split.content {
+        Content::Changes(changes) => changes.iter().all(|it| (unheard.is)(it)),
+        Content::Unreadable { .. } => false,
+    };
+    let closed = match &split.content {
+        Content::Changes(changes) if unwanted => changes
+            .iter()
+            .filter(|it| it.operation != Operation::Delete)
+            .count(),
+        Content::Changes(_) | Content::Unreadable { .. } => 0,
+    };
     let accept = Accept {
         id: split.id,
         source: entry.source.name.clone(),
@@ -179,11 +193,15 @@ async fn store(port: &PublicPort, entry: &Entry, split: Split) -> Result<Accepte
         body: split.stored,
         content: split.content,
         dedup: split.dedup,
+        unwanted,
     };
     let committed = tokio::time::timeout(ACCEPT_TIMEOUT, port.parts.store.accept(accept)).await;
     let retry_after = match committed {
         Ok(Ok(accepted)) => {
             count(port, entry, accepted, changes);
+            if matches!(accepted, Accepted::New(_)) {
+                unheard.closed.inc_by(u64::try_from(closed).unwrap_or(0));
+            }
             return Ok(accepted);
         }
         Ok(Err(StoreError::Unavailable { retry_after, .. })) => retry_after,
@@ -196,7 +214,7 @@ async fn store(port: &PublicPort, entry: &Entry, split: Split) -> Result<Accepte
     Err(Refused::Store { retry_after })
 }
 
-/// A proven callback was not accepted: what it said must be looked for later. The store does it for its own refusals.
+/// A callback was not accepted: what it said must be looked for later. The store does it for its own refusals.
 fn open_gap(port: &PublicPort, entry: &Entry, why: Refused) {
     if let Some(connection) = &entry.source.connection {
         port.parts.store.open_gap(connection, why.reason());

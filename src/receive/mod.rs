@@ -19,6 +19,7 @@ use std::{
 use arc_swap::ArcSwap;
 use axum::{Router, routing::any};
 use clock::Clock;
+use prometheus::IntCounter;
 use tokio::sync::Semaphore;
 
 pub use self::{
@@ -30,7 +31,10 @@ pub use self::{
 };
 use self::{metrics::SourceMetrics, refusals::Refusals};
 pub use crate::event::Fetch;
-use crate::{event::SourceName, store::Store};
+use crate::{
+    event::{Change, SourceName},
+    store::Store,
+};
 
 /// Sources that answer 503 for now, because a destination that they reach is full (`backlog.on_full: refuse`).
 pub type Gate = Arc<ArcSwap<HashSet<SourceName>>>;
@@ -46,6 +50,17 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Who has to wait.
     pub gate: Gate,
+    /// What nobody listens to.
+    pub unheard: Unheard,
+}
+
+/// Changes that no route listens to, as of now: they are closed as they are accepted.
+#[derive(Clone)]
+pub struct Unheard {
+    /// Whether a change is one of them.
+    pub is: Arc<dyn Fn(&Change) -> bool + Send + Sync>,
+    /// Counts those that were closed.
+    pub closed: IntCounter,
 }
 
 /// The state of the public port. Sources and limits can be replaced while it serves.

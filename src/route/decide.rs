@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     message,
+    needs::MODIFIED_BY,
     table::{Prepared, Route},
 };
 use crate::{
@@ -102,19 +103,30 @@ pub(super) fn changed(event: &EnrichedEvent, field: &str) -> Option<bool> {
 
 pub(super) fn decide<'a>(prepared: &'a Prepared, facts: &Facts<'_>) -> Decision<'a> {
     let unknown = Cell::new(false);
-    let outcome = prepared
-        .route
-        .when
-        .as_ref()
-        .map_or(Ok(Outcome::Matched { left: false }), |when| {
-            holds(prepared, when, facts, &unknown)
-        })
-        .unwrap_or_else(|error| Outcome::Failed(error.to_string()));
+    let route = &prepared.route;
+    let outcome = match &route.when {
+        _ if is_by_any(&route.ignore_changes_by, facts.event) => Ok(Outcome::Unmatched),
+        None => Ok(Outcome::Matched { left: false }),
+        Some(when) => holds(prepared, when, facts, &unknown),
+    };
+    let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
     Decision {
         prepared,
         outcome,
         changed_unknown: unknown.get(),
     }
+}
+
+/// Whether a change was made by one of these users: as the callback says, else as the record read for it does. On a
+/// delete only the callback can tell.
+fn is_by_any(users: &[String], event: &EnrichedEvent) -> bool {
+    let id = |values: &Map<String, Value>| {
+        let by = values.get(MODIFIED_BY)?.get("id")?;
+        by.as_str().map(str::to_owned)
+    };
+    let told = event.change.values.as_ref().and_then(id);
+    let read = || event.record.as_ref().and_then(|it| id(&it.values));
+    !users.is_empty() && told.or_else(read).is_some_and(|it| users.contains(&it))
 }
 
 fn holds(

@@ -1,6 +1,8 @@
 //! Decides, purely: who listens to a change, and what is sent where.
 
 mod table;
+mod body;
+mod command;
 mod needs;
 mod decide;
 mod plan;
@@ -15,6 +17,6 @@ pub use self::{
     metrics::Metrics,
     table::{
         BodyTemplate, EnrichWish, Listen, MissingPolicy, Pattern, Plan, Route, RouteTable, Send,
-        Wants,
+        Wants, Write,
     },
 };

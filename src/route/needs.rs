@@ -11,6 +11,9 @@ use crate::{
 /// Always sent with a record, listed or not.
 pub(super) const ALWAYS: [&str; 2] = ["id", "Modified_Time"];
 
+/// Who changed a record last.
+pub(super) const MODIFIED_BY: &str = "Modified_By";
+
 /// What one route reads and sends.
 #[derive(Clone, Debug)]
 pub(super) struct Needs {
@@ -31,10 +34,14 @@ impl Needs {
         if let Some(when) = &route.when {
             decide.add(when.reads());
         }
+        if !route.ignore_changes_by.is_empty() {
+            decide.record_fields.insert(MODIFIED_BY.to_owned());
+        }
         let mut send = Reads::default();
         for it in &route.sends {
-            if let Some(key) = &it.key {
-                decide.add(key.reads());
+            let id = it.write.as_ref().and_then(|it| it.id.as_ref());
+            for template in [it.key.as_ref(), id].into_iter().flatten() {
+                decide.add(template.reads());
             }
             if let Some(body) = &it.body {
                 add_body(&mut send, body);
@@ -47,7 +54,10 @@ impl Needs {
                 EnrichWish::Fields(fields) => Some(fields.iter().cloned().collect()),
                 EnrichWish::All | EnrichWish::None => None,
             },
-            default_body: route.sends.iter().any(|it| it.body.is_none()),
+            default_body: route
+                .sends
+                .iter()
+                .any(|it| it.body.is_none() && it.write.is_none()),
             enrich: route.enrich.clone(),
         }
     }

@@ -2,16 +2,14 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
-};
 use serde_json::Value;
 
 use super::{
+    body::{JSON, encode, render},
+    command::command,
     decide::{Decision, Facts, Outcome, last_known},
     message::{self, DefaultData},
-    table::{BodyTemplate, Plan, Prepared, Send},
+    table::{Plan, Prepared, Send},
 };
 use crate::{
     event::{DeliveryId, EnrichedEvent, Message, NewDelivery, QuarantineReason},
@@ -21,16 +19,13 @@ use crate::{
 /// Longest routing key, in bytes. AMQP 0-9-1 counts its length in one byte.
 const KEY_BYTES_MAX: usize = 255;
 
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain; charset=utf-8";
-
 /// Why a send cannot be planned.
 #[derive(Debug, thiserror::Error)]
 enum PlanError {
     #[error("{0}")]
     Template(#[from] EvalError),
-    #[error("the routing key is {0}")]
-    Key(&'static str),
+    #[error("{0} is {1}")]
+    Text(&'static str, &'static str),
     #[error("the body is no JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
@@ -39,7 +34,7 @@ impl PlanError {
     const fn reason(&self) -> QuarantineReason {
         match self {
             Self::Template(_) => QuarantineReason::ConditionError,
-            Self::Key(_) | Self::Json(_) => QuarantineReason::Unrenderable,
+            Self::Text(..) | Self::Json(_) => QuarantineReason::Unrenderable,
         }
     }
 }
@@ -107,15 +102,20 @@ fn deliver(
         left,
         ..facts.scope(record)
     };
-    let (content_type, data) = match &send.body {
-        None => (JSON, serde_json::to_vec(&DefaultData::of(event, needs))?),
-        Some(body) => {
-            let scope = Scope {
-                before: own_before.as_ref().or(event.before.as_ref()),
-                ..scope(own.as_ref().or(event.record.as_ref()))
-            };
-            encode(&render(body, &scope)?)?
+    let body_scope = Scope {
+        before: own_before.as_ref().or(event.before.as_ref()),
+        ..scope(own.as_ref().or(event.record.as_ref()))
+    };
+    let body = send.body.as_ref();
+    let body = body.map(|it| render(it, &body_scope)).transpose()?;
+    let (content_type, data) = match (&send.write, body) {
+        (Some(write), values) => {
+            let record = write.id.as_ref();
+            let record = record.map(|it| text(it, &scope(last_known(event)), "the id"));
+            (JSON, command(write, record.transpose()?, values, id)?)
         }
+        (None, Some(body)) => encode(&body)?,
+        (None, None) => (JSON, serde_json::to_vec(&DefaultData::of(event, needs))?),
     };
     Ok(NewDelivery {
         id,
@@ -136,78 +136,20 @@ fn deliver(
 }
 
 fn routing_key(key: &Template, scope: &Scope<'_>) -> Result<String, PlanError> {
-    let key = match key.render(scope)? {
-        Value::String(text) => text,
-        Value::Number(number) => number.to_string(),
-        Value::Bool(it) => it.to_string(),
-        Value::Null => return Err(PlanError::Key("null")),
-        Value::Array(_) | Value::Object(_) => return Err(PlanError::Key("not a text")),
-    };
+    const WHAT: &str = "the routing key";
+    let key = text(key, scope, WHAT)?;
     if key.len() > KEY_BYTES_MAX {
-        return Err(PlanError::Key("longer than 255 bytes"));
+        return Err(PlanError::Text(WHAT, "longer than 255 bytes"));
     }
     Ok(key)
 }
 
-/// A body with its templates computed; mappings keep the file's order.
-enum Rendered<'a> {
-    Literal(&'a Value),
-    Computed(Value),
-    List(Vec<Rendered<'a>>),
-    Map(Vec<(&'a str, Rendered<'a>)>),
-}
-
-impl Serialize for Rendered<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Literal(value) => value.serialize(serializer),
-            Self::Computed(value) => value.serialize(serializer),
-            Self::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
-                }
-                list.end()
-            }
-            Self::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (name, value) in entries {
-                    map.serialize_entry(name, value)?;
-                }
-                map.end()
-            }
-        }
+fn text(template: &Template, scope: &Scope<'_>, what: &'static str) -> Result<String, PlanError> {
+    match template.render(scope)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(it) => Ok(it.to_string()),
+        Value::Null => Err(PlanError::Text(what, "null")),
+        Value::Array(_) | Value::Object(_) => Err(PlanError::Text(what, "not a text")),
     }
-}
-
-fn render<'a>(body: &'a BodyTemplate, scope: &Scope<'_>) -> Result<Rendered<'a>, EvalError> {
-    Ok(match body {
-        BodyTemplate::Literal(value) => Rendered::Literal(value),
-        BodyTemplate::Template(template) => Rendered::Computed(template.render(scope)?),
-        BodyTemplate::List(items) => Rendered::List(
-            items
-                .iter()
-                .map(|it| render(it, scope))
-                .collect::<Result<_, _>>()?,
-        ),
-        BodyTemplate::Map(entries) => Rendered::Map(
-            entries
-                .iter()
-                .map(|(name, it)| Ok((name.as_str(), render(it, scope)?)))
-                .collect::<Result<_, EvalError>>()?,
-        ),
-    })
-}
-
-/// A body that is a text is sent as it is, everything else as JSON.
-fn encode(body: &Rendered<'_>) -> Result<(&'static str, Vec<u8>), PlanError> {
-    let text = match body {
-        Rendered::Literal(value) => value.as_str(),
-        Rendered::Computed(value) => value.as_str(),
-        Rendered::List(_) | Rendered::Map(_) => None,
-    };
-    Ok(match text {
-        Some(text) => (TEXT, text.as_bytes().to_vec()),
-        None => (JSON, serde_json::to_vec(body)?),
-    })
 }

@@ -16,8 +16,8 @@ use super::{
 
 use crate::{
     event::{
-        Change, DestinationName, EnrichedEvent, FailurePolicy, ModuleName, NewDelivery, Operation,
-        QuarantineReason, RouteName, SendName, SourceName,
+        Action, Change, DestinationName, EnrichedEvent, FailurePolicy, ModuleName, NewDelivery,
+        Operation, QuarantineReason, RouteName, SendName, SourceName,
     },
     template::{Condition, Template},
 };
@@ -33,6 +33,8 @@ pub struct Route {
     pub on: Vec<Pattern>,
     /// Whether it matches; `None` always does.
     pub when: Option<Condition>,
+    /// Users of Zoho whose changes it does not take.
+    pub ignore_changes_by: Vec<String>,
     /// Which fields its messages carry.
     pub enrich: EnrichWish,
     /// Read records one by one (`enrich.full`).
@@ -85,8 +87,25 @@ pub struct Send {
     pub key: Option<Template>,
     /// The data; `None` gives the default body.
     pub body: Option<BodyTemplate>,
+    /// What is asked of Zoho; then `body` holds its values.
+    pub write: Option<Write>,
     /// What happens to later deliveries of the record when this one fails for good.
     pub on_failure: FailurePolicy,
+}
+
+/// What a send to a `kind: zoho` destination asks of Zoho.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// What is done.
+    pub action: Action,
+    /// In which module.
+    pub module: ModuleName,
+    /// By which fields an existing record is found (upsert); or which one holds the delivery's id (create).
+    pub unique_fields: Vec<String>,
+    /// Which automations of Zoho run; `None` for all.
+    pub trigger: Option<Vec<String>>,
+    /// To which record; `None` where unique fields say it.
+    pub id: Option<Template>,
 }
 
 /// `body` of a send: any YAML with templates at its leaves.
@@ -184,6 +203,11 @@ impl RouteTable {
     pub fn wants(&self, change: &Change) -> Option<Wants> {
         let listening = self.listening(change);
         (!listening.is_empty()).then(|| needs::wants(change, &listening))
+    }
+
+    /// Whether any route listens to such changes.
+    pub fn hears(&self, change: &Change) -> bool {
+        !self.listening(change).is_empty()
     }
 
     /// Each listening route's decision, in the file's order. Pure.

@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     event::{
-        Body, Change, ChangeId, ConnectionName, DestinationName, EnrichedEvent, FailurePolicy,
-        ModuleName, NotificationId, Operation, Origin, QuarantineReason, Record, RecordId,
-        RecordState, RouteName, SendName, Sequence, SourceName,
+        Action, Body, Change, ChangeId, ConnectionName, DestinationName, EnrichedEvent,
+        FailurePolicy, ModuleName, NotificationId, Operation, Origin, QuarantineReason, Record,
+        RecordId, RecordState, RouteName, SendName, Sequence, SourceName,
     },
     template::{Condition, Place, Template},
 };
@@ -43,6 +43,7 @@ fn route(name: &str, on: &[&str]) -> Route {
         from: vec![],
         on: on.iter().map(|it| pattern(it)).collect(),
         when: None,
+        ignore_changes_by: vec![],
         enrich: EnrichWish::All,
         full: false,
         on_missing: MissingPolicy::Quarantine,
@@ -65,6 +66,7 @@ fn send(to: &str) -> Send {
         to: DestinationName::new(to),
         key: None,
         body: None,
+        write: None,
         on_failure: FailurePolicy::Quarantine,
     }
 }
@@ -951,4 +953,98 @@ fn decisions_are_counted_by_route() {
             r#"zohook_route_null_comparisons_total{route="nulls"} 2"#,
         ]
     );
+}
+
+fn written(action: Action, id: Option<&str>, body_value: &Value) -> Send {
+    Send {
+        write: Some(Write {
+            action,
+            module: ModuleName::new("Contacts"),
+            unique_fields: vec!["Email".to_owned()],
+            trigger: Some(vec![]),
+            id: id.map(template),
+        }),
+        body: Some(body(body_value)),
+        ..send("crm-back")
+    }
+}
+
+/// The data of the only delivery.
+fn only_data(plan: &Plan) -> (String, String) {
+    let Plan::Deliver(deliveries) = plan else {
+        panic!("{plan:?}")
+    };
+    let data = String::from_utf8(deliveries[0].message.data.to_vec()).unwrap();
+    (deliveries[0].id.to_string(), data)
+}
+
+#[test]
+fn a_send_to_zoho_holds_the_whole_command() {
+    let event = event(
+        json!({"Stage": "Won", "Contact": {"id": "77"}}),
+        Value::Null,
+    );
+    let planned = |sends: Vec<Send>| {
+        let table = RouteTable::new(vec![Route {
+            sends,
+            ..route("back", &["*.*"])
+        }]);
+        table.plan(&event, at(NOW))
+    };
+    let update = written(
+        Action::Update,
+        Some("{{ record.Contact.id }}"),
+        &json!({"Title": "{{ record.Stage }}", "Age": 5}),
+    );
+    let (_, data) = only_data(&planned(vec![update]));
+    assert_eq!(
+        data,
+        r#"{"action":"update","module":"Contacts","id":"77","unique_fields":["Email"],"trigger":[],"values":{"Age":5,"Title":"Won"}}"#
+    );
+
+    let create = written(Action::Create, None, &json!({"Title": "x"}));
+    let (id, data) = only_data(&planned(vec![create]));
+    let expected = format!(r#""values":{{"Title":"x","Email":"{id}"}}}}"#);
+    assert!(data.ends_with(&expected), "{data}");
+
+    let nobody = written(Action::Update, Some("{{ record.Nobody }}"), &json!({}));
+    match planned(vec![nobody]) {
+        Plan::Quarantine { reason, detail } => {
+            assert_eq!(reason, QuarantineReason::Unrenderable);
+            assert_eq!(detail, "route `back`, send `crm-back`: the id is null");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn changes_by_ignored_users_do_not_match() {
+    let table = RouteTable::new(vec![Route {
+        ignore_changes_by: vec!["77".to_owned()],
+        enrich: EnrichWish::None,
+        sends: vec![Send {
+            body: Some(body(&json!({"a": 1}))),
+            ..send("out")
+        }],
+        ..route("back", &["*.*"])
+    }]);
+    let mut event = event(json!({"Modified_By": {"id": "77"}}), Value::Null);
+    let matches = |event: &EnrichedEvent| table.plan(event, at(NOW)) != Plan::Unmatched;
+    assert_eq!(
+        table.wants(&event.change).unwrap().listen,
+        Listen::Fields(BTreeSet::from(["Modified_By".to_owned()]))
+    );
+    assert!(!matches(&event));
+    event.record = record(json!({"Modified_By": {"id": "78"}}));
+    assert!(matches(&event));
+    let told = json!({"Modified_By": {"name": "a", "id": "77"}});
+    event.change.values = told.as_object().cloned();
+    assert!(!matches(&event), "the callback is nearer than the record");
+
+    let deleted = EnrichedEvent {
+        change: change("Deals", "delete"),
+        before: event.record.take(),
+        ..event
+    };
+    assert!(matches(&deleted), "who deleted it is not known");
 }

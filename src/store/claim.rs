@@ -34,6 +34,13 @@ impl Store {
         waiting.inbox_news.notify_waiters();
     }
 
+    /// What was given back may be claimed at once, whatever was to be waited for.
+    pub fn claimable_now(&self) {
+        let waiting = &self.shared.waiting;
+        waiting.inbox().queue.due_now();
+        waiting.inbox_news.notify_waiters();
+    }
+
     async fn load_changes(&self, rows: Vec<(RecordKey, i64)>) {
         let nos = rows.iter().map(|(_, no)| *no).collect();
         match self.shared.readers.changes(nos).await {

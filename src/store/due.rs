@@ -47,13 +47,6 @@ impl Store {
         });
     }
 
-    /// Whether something of this destination is due now and not out.
-    pub fn has_ready(&self, destination: &DestinationName) -> bool {
-        let now = self.shared.clock.now().as_microsecond();
-        let waiting = &self.shared.waiting;
-        waiting.lane(destination, |lane| lane.queue.has_ready(now))
-    }
-
     /// Drops the `count` oldest deliveries of a destination that are not out (`backlog.on_full: drop_oldest`); gives
     /// how many were dropped.
     ///

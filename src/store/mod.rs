@@ -14,6 +14,7 @@ mod accept;
 mod claim;
 mod due;
 mod dedup;
+mod own_writes;
 mod sqlite;
 
 use std::{
@@ -37,7 +38,9 @@ use self::{
     sqlite::{Readers, Writer, WriterParts},
     waiting::Waiting,
 };
-use crate::event::{ConnectionName, DestinationName, ModuleName, RecordId, RecordKey, Settlement};
+use crate::event::{
+    ConnectionName, DestinationName, ModuleName, OwnWrite, RecordId, RecordKey, Settlement,
+};
 
 pub use self::{
     error::StoreError,
@@ -112,6 +115,7 @@ impl Store {
             mailbox: Arc::default(),
             waiting: Arc::new(Waiting::new()),
             ready: Arc::default(),
+            runtime: tokio::runtime::Handle::current(),
         };
         let (mailbox, waiting) = (Arc::clone(&parts.mailbox), Arc::clone(&parts.waiting));
         let ready = Arc::clone(&parts.ready);
@@ -140,7 +144,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was written: the claims are still out; call again.
-    pub async fn finish(&self, finish: Vec<Finish>) -> Result<(), StoreError> {
+    pub async fn finish(&self, finish: impl Into<Arc<[Finish]>>) -> Result<(), StoreError> {
+        let finish = finish.into();
         self.work(|answer| Work::Finish(finish, answer)).await
     }
 
@@ -148,8 +153,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was written: the deliveries are still out; call again.
-    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
+    pub async fn settle(
+        &self,
+        settlements: impl Into<Arc<[Settlement]>>,
+    ) -> Result<(), StoreError> {
+        let settlements = settlements.into();
         self.work(|answer| Work::Settle(settlements, answer)).await
+    }
+
+    /// Writes of ours to the record of a claim, oldest first: those of the last 24 hours, as long as memory's bound has
+    /// room. Cheap. A write is here before the call of [`Self::settle`] that brought it returns.
+    pub fn own_writes(&self, claim: &Claim) -> Vec<OwnWrite> {
+        let writes = self.shared.waiting.own_writes();
+        writes.of(claim.key, &claim.change).cloned().collect()
     }
 
     /// The records as last seen; absent where never seen.

@@ -143,12 +143,6 @@ impl<T> Queue<T> {
         self.complete = end;
     }
 
-    /// Whether something is due and not out.
-    pub(super) fn has_ready(&mut self, now: i64) -> bool {
-        self.promote(now);
-        !self.ready.is_empty()
-    }
-
     /// The oldest heads, with `count` that are not out among them if there are so many; and the row beyond which
     /// others may be.
     pub(super) fn oldest(&self, count: usize) -> (Vec<(RecordKey, i64)>, Option<i64>) {
@@ -510,11 +504,10 @@ mod tests {
         queue.committed(row(3, 3));
         queue.back(key(2), 2, 900, true);
         queue.committed(row(4, 4));
-        assert!(queue.has_ready(100));
         queue.due_now();
         queue.fill(key(2), 2, 2, 1);
         assert_eq!(out(&mut queue, 100), [2, 3, 4]);
-        assert!(!queue.has_ready(100));
+        assert!(out(&mut queue, 100).is_empty());
 
         queue.back(key(4), 4, 900, true);
         queue.closed(key(3), 3, None, 1);

@@ -38,6 +38,8 @@ pub struct Accept {
     pub content: Content,
     /// How a repeat is recognised, if it is.
     pub dedup: Option<DedupKey>,
+    /// No route listens to any of its changes: they are closed at once, and cost no second transaction.
+    pub unwanted: bool,
 }
 
 /// What was read from a notification.
@@ -212,7 +214,7 @@ impl QuarantinedKind {
 pub struct Ledger {
     /// Notifications: accepted = split + duplicate + quarantined.
     pub notifications: NotificationTotals,
-    /// Changes: created = waiting + unwanted + unmatched + superseded + planned + quarantined.
+    /// Changes: created = waiting + unwanted + unmatched + superseded + echo + planned + quarantined.
     pub changes: ChangeTotals,
     /// Deliveries: planned = waiting + delivered + dropped + expired + quarantined.
     pub deliveries: DeliveryTotals,
@@ -237,6 +239,7 @@ pub struct ChangeTotals {
     pub unwanted: u64,
     pub unmatched: u64,
     pub superseded: u64,
+    pub echo: u64,
     pub planned: u64,
     pub quarantined: u64,
 }
@@ -263,7 +266,13 @@ impl Ledger {
         } = self;
         n.accepted == n.split + n.duplicate + n.quarantined
             && c.created
-                == c.waiting + c.unwanted + c.unmatched + c.superseded + c.planned + c.quarantined
+                == c.waiting
+                    + c.unwanted
+                    + c.unmatched
+                    + c.superseded
+                    + c.echo
+                    + c.planned
+                    + c.quarantined
             && d.planned == d.waiting + d.delivered + d.dropped + d.expired + d.quarantined
     }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::{
+    own_writes::OwnWrites,
     queue::Queue,
     row::{Row, Taken},
     types::{ChangeNo, Claim, NotificationNo},
@@ -41,6 +42,8 @@ pub(super) struct Waiting {
     /// Something may have come to be claimed.
     pub(super) inbox_news: Notify,
     backlog: Mutex<HashMap<DestinationName, Lane>>,
+    /// What callbacks are held against.
+    own_writes: Mutex<OwnWrites>,
     /// The store is closed: nothing waits any more.
     closed: AtomicBool,
 }
@@ -68,6 +71,7 @@ impl Waiting {
             }),
             inbox_news: Notify::new(),
             backlog: Mutex::default(),
+            own_writes: Mutex::default(),
             closed: AtomicBool::new(false),
         }
     }
@@ -91,6 +95,12 @@ impl Waiting {
 
     pub(super) fn lanes(&self) -> MutexGuard<'_, HashMap<DestinationName, Lane>> {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn own_writes(&self) -> MutexGuard<'_, OwnWrites> {
+        self.own_writes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `f` on a destination's queue, which is made if the table has none of its rows.

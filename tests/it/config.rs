@@ -86,6 +86,11 @@ fn webhooks_that_leak_or_cannot_work_are_refused() {
 }
 
 #[test]
+fn writes_to_zoho_that_cannot_be_repeated_or_meant_are_refused() {
+    check("bad_zoho");
+}
+
+#[test]
 fn a_connection_goes_to_one_data_center_over_https() {
     check("bad_connections");
 }
@@ -179,7 +184,7 @@ fn every_key_arrives_in_the_settings() {
     assert!(config.warnings.is_empty(), "{}", config.warnings);
     insta::assert_snapshot!("all_keys", settings(&config));
     let names: Vec<_> = config.route_names.iter().map(RouteName::as_str).collect();
-    assert_eq!(names, ["second", "first"], "in the file's order");
+    assert_eq!(names, ["second", "first", "back"], "in the file's order");
     let reaches = |source, destination| {
         let source = SourceName::new(source);
         let destination = DestinationName::new(destination);

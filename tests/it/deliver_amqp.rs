@@ -10,8 +10,8 @@ use prometheus::{Encoder, Registry, TextEncoder};
 use secrecy::SecretString;
 use zohook::{
     deliver::{
-        AmqpSettings, Backlog, DeliverError, Destination, Exchange, ExchangeKind, Kind, Metrics,
-        OnFull, Queue, QueueKind, RetrySchedule, Settings,
+        AmqpSettings, Backlog, Clients, DeliverError, Delivered, Destination, Exchange,
+        ExchangeKind, Kind, Metrics, OnFull, Queue, QueueKind, RetrySchedule, Settings,
     },
     event::{Delivery, DestinationName, QuarantineReason},
 };
@@ -60,6 +60,7 @@ fn destination_with(amqp: AmqpSettings, registry: &Registry) -> Destination {
         &settings,
         &Clock::real(),
         &metrics,
+        &Clients::new(),
     )
     .unwrap()
 }
@@ -68,14 +69,14 @@ fn destination(amqp: AmqpSettings) -> Destination {
     destination_with(amqp, &Registry::new())
 }
 
-async fn publish(destination: &Destination, routing_key: &str) -> Result<(), DeliverError> {
+async fn publish(destination: &Destination, routing_key: &str) -> Delivered {
     destination
         .deliver(&[delivery(1, routing_key)])
         .await
         .remove(0)
 }
 
-fn is_down(result: &Result<(), DeliverError>) -> bool {
+fn is_down(result: &Delivered) -> bool {
     matches!(result, Err(DeliverError::Destination { down: true, .. }))
 }
 
@@ -92,7 +93,7 @@ async fn a_message_is_a_persistent_binary_event() {
     let sent = delivery(7, "Leads.update");
     assert_eq!(
         destination.deliver(std::slice::from_ref(&sent)).await,
-        [Ok(())]
+        [Ok(None)]
     );
     let got = broker.take(&broker.name("leads"), 1).await.remove(0);
     assert_eq!(got.id, id(&sent));
@@ -147,7 +148,7 @@ async fn a_fifth_unroutable_in_windows_of_200_none_is_paired_wrongly() {
     for (sent, result) in all.iter().zip(&results) {
         let routable = sent.planned.message.routing_key.as_deref() == Some("Leads.update");
         if routable {
-            assert_eq!(*result, Ok(()));
+            assert_eq!(*result, Ok(None));
             expected.insert(id(sent));
         } else {
             assert!(
@@ -187,7 +188,7 @@ async fn five_records_returned_in_a_row_for_one_key_blame_the_destination() {
     assert_eq!((messages.count(), blamed.count()), (4, 3));
     assert_eq!(
         publish(&destination, "Leads.update").await,
-        Ok(()),
+        Ok(None),
         "other keys go on"
     );
     destination.close().await;
@@ -220,7 +221,7 @@ async fn what_a_cut_connection_left_unconfirmed_arrives_on_the_repeat_with_the_s
         proxy.set(Mode::Pass);
         for (sent, result) in lanes.concat().into_iter().zip(results.concat()) {
             match result {
-                Ok(()) => confirmed.push(id(&sent)),
+                Ok(_) => confirmed.push(id(&sent)),
                 Err(DeliverError::Destination { down: true, .. }) => again.push(sent),
                 other => panic!("{other:?}"),
             }
@@ -233,7 +234,7 @@ async fn what_a_cut_connection_left_unconfirmed_arrives_on_the_repeat_with_the_s
         for window in again.chunks(200) {
             for (sent, result) in window.iter().zip(destination.deliver(window).await) {
                 match result {
-                    Ok(()) => confirmed.push(id(sent)),
+                    Ok(_) => confirmed.push(id(sent)),
                     Err(_) => still.push(sent.clone()),
                 }
             }
@@ -272,7 +273,7 @@ async fn a_broker_that_hangs_ends_by_the_deadline_and_is_left_behind() {
     let mut settings = settings(&broker, &broker.url_via(proxy.address));
     settings.timeout = Duration::from_secs(1);
     let destination = destination(settings);
-    assert_eq!(publish(&destination, "Leads.update").await, Ok(()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
     proxy.set(Mode::Hang);
     for _ in 0..3 {
         let result = tokio::time::timeout(
@@ -314,7 +315,7 @@ async fn a_full_queue_refuses_and_nothing_is_lost() {
         for window in again.chunks(100) {
             for (sent, result) in window.iter().zip(destination.deliver(window).await) {
                 match result {
-                    Ok(()) => {}
+                    Ok(_) => {}
                     Err(DeliverError::Destination {
                         down: false,
                         detail,
@@ -349,7 +350,7 @@ async fn queues_are_declared_as_asked() {
     settings.queues[0].delivery_limit = Some(5);
     settings.queues[0].dead_letter_exchange = Some(dead.clone());
     let destination = destination(settings);
-    assert_eq!(publish(&destination, "Leads.update").await, Ok(()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
     let texts = [
         ("x-queue-type", "quorum"),
         ("x-overflow", "reject-publish"),
@@ -423,14 +424,14 @@ async fn what_is_not_there_is_named() {
 async fn what_was_deleted_is_declared_again() {
     let broker = Broker::connect().await;
     let destination = destination(settings(&broker, broker.url.as_str()));
-    assert_eq!(publish(&destination, "Leads.update").await, Ok(()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
     clean(&broker).await;
     let result = publish(&destination, "Leads.update").await;
     assert!(
         is_down(&result),
         "an exchange that is gone closes the channel: {result:?}"
     );
-    assert_eq!(publish(&destination, "Leads.update").await, Ok(()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
     assert_eq!(broker.take(&broker.name("leads"), 1).await.len(), 1);
     destination.close().await;
     clean(&broker).await;
@@ -442,7 +443,7 @@ async fn urls_are_tried_in_turn() {
     let mut settings = settings(&broker, "amqp://guest:guest@127.0.0.1:1/");
     settings.url.push(SecretString::from(broker.url.as_str()));
     let destination = destination(settings);
-    assert_eq!(publish(&destination, "Leads.update").await, Ok(()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
     destination.close().await;
     assert!(
         is_down(&publish(&destination, "Leads.update").await),
@@ -494,6 +495,7 @@ async fn settings_that_cannot_work_are_refused() {
             &settings,
             &Clock::real(),
             &metrics,
+            &Clients::new(),
         );
         let error = made.unwrap_err().to_string();
         assert!(

@@ -12,8 +12,8 @@ use serde_json::Value;
 use sha2::Sha256;
 use zohook::{
     deliver::{
-        Backlog, DeliverError, Destination, Kind, Metrics, OnFull, RetrySchedule, Settings,
-        WebhookSettings,
+        Backlog, Clients, DeliverError, Delivered, Destination, Kind, Metrics, OnFull,
+        RetrySchedule, Settings, WebhookSettings,
     },
     event::{DestinationName, QuarantineReason},
 };
@@ -52,17 +52,18 @@ fn destination(webhook: WebhookSettings) -> Destination {
         &settings,
         &Clock::real(),
         &metrics,
+        &Clients::new(),
     )
     .unwrap()
 }
 
-async fn post(destination: &Destination) -> Result<(), DeliverError> {
+async fn post(destination: &Destination) -> Delivered {
     let mut results = destination.deliver(&[delivery(1, "")]).await;
     assert_eq!(results.len(), 1);
     results.remove(0)
 }
 
-fn detail(result: &Result<(), DeliverError>) -> String {
+fn detail(result: &Delivered) -> String {
     result.as_ref().unwrap_err().to_string()
 }
 
@@ -75,7 +76,7 @@ async fn a_message_is_a_signed_structured_event() {
     let results = destination(settings)
         .deliver(std::slice::from_ref(&sent))
         .await;
-    assert_eq!(results, [Ok(())]);
+    assert_eq!(results, [Ok(None)]);
     let request = receiver.requests().remove(0);
     assert_eq!(request.path, "/hooks/zoho");
     assert_eq!(request.headers["x-tenant"], "acme");
@@ -108,7 +109,7 @@ async fn a_repeat_has_the_same_id_and_body() {
     receiver.answer_status(500);
     assert!(destination.deliver(&window).await[0].is_err());
     receiver.answer_status(200);
-    assert_eq!(destination.deliver(&window).await, [Ok(())]);
+    assert_eq!(destination.deliver(&window).await, [Ok(None)]);
     let requests = receiver.requests();
     assert_eq!(requests.len(), 2);
     assert_eq!(requests[0].body, requests[1].body);
@@ -124,7 +125,7 @@ async fn answers_fall_into_their_classes() {
     let destination = destination(settings(&receiver.url("/")));
     for status in [200, 201, 202, 204, 299] {
         receiver.answer_status(status);
-        assert_eq!(post(&destination).await, Ok(()), "{status}");
+        assert_eq!(post(&destination).await, Ok(None), "{status}");
     }
     for status in [
         304, 401, 403, 404, 405, 407, 408, 421, 425, 429, 500, 502, 503, 504,
@@ -235,7 +236,7 @@ async fn a_receiver_that_hangs_ends_by_the_deadline() {
         "{result:?}"
     );
     receiver.answer_status(200);
-    assert_eq!(post(&destination).await, Ok(()));
+    assert_eq!(post(&destination).await, Ok(None));
 }
 
 #[tokio::test]
@@ -244,7 +245,7 @@ async fn a_body_without_an_end_is_not_read_to_it() {
     let destination = destination(settings(&receiver.url("/")));
     receiver.answer(Answer::Endless(200));
     let result = tokio::time::timeout(Duration::from_secs(10), post(&destination)).await;
-    assert_eq!(result.unwrap(), Ok(()));
+    assert_eq!(result.unwrap(), Ok(None));
     receiver.answer(Answer::Endless(500));
     assert!(post(&destination).await.is_err());
 }
@@ -270,7 +271,7 @@ async fn a_reset_or_refused_connection_is_the_destinations_fault() {
         Err(DeliverError::Destination { .. })
     ));
     proxy.set(Mode::Pass);
-    assert_eq!(post(&destination).await, Ok(()));
+    assert_eq!(post(&destination).await, Ok(None));
 
     let nobody = self::destination(settings("http://127.0.0.1:1/hush"));
     let result = post(&nobody).await;
@@ -287,7 +288,7 @@ async fn a_slow_link_is_no_failure() {
     let proxy = Proxy::start(receiver.address).await;
     proxy.set(Mode::Delay(Duration::from_millis(50)));
     let destination = destination(settings(&format!("http://{}/", proxy.address)));
-    assert_eq!(post(&destination).await, Ok(()));
+    assert_eq!(post(&destination).await, Ok(None));
 }
 
 #[tokio::test]
@@ -316,7 +317,7 @@ async fn private_addresses_are_refused_unless_allowed() {
     assert!(receiver.requests().is_empty());
     for host in ["127.0.0.1", "localhost"] {
         let url = format!("http://{host}:{port}/");
-        assert_eq!(post(&destination(settings(&url))).await, Ok(()), "{host}");
+        assert_eq!(post(&destination(settings(&url))).await, Ok(None), "{host}");
     }
 }
 
@@ -351,6 +352,7 @@ async fn settings_that_cannot_work_are_refused() {
             &settings,
             &Clock::real(),
             &metrics,
+            &Clients::new(),
         );
         let error = made.unwrap_err().to_string();
         assert!(

@@ -57,9 +57,20 @@ fn every_test_that_a_document_names_is_there() {
         .filter(|it| it.contains('_') && it.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
         .collect();
     assert!(named.len() >= 8, "promises name their tests: {named:?}");
-    for name in named {
+    let simulator = std::fs::read_to_string("docs/simulator.md").unwrap();
+    let claims: BTreeSet<_> = simulator
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|it| Some(it.split_once("::")?.1))
+        .collect();
+    assert!(
+        claims.len() >= 8,
+        "the simulator's claims name their tests: {claims:?}"
+    );
+    for name in named.into_iter().chain(claims) {
         assert!(
-            tests.contains(&format!("fn {name}")),
+            tests.contains(&format!("fn {name}(")),
             "no test is called {name}"
         );
     }

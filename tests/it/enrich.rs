@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use prometheus::Registry;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
-use zoho_crm::MemoryTokenStore;
+use zoho_crm::{DataCenter, MemoryTokenStore, OAuth, OAuthClient};
 use zoho_sim::{Edition, Fault, Kind, On, Sim, What};
 use zohook::{
     enrich::{Connection, EnrichError, Enricher, Fields, Metrics, ReadAnswer, ReadRequest},
@@ -224,12 +224,14 @@ fn simulated() -> (Clock, Simulated) {
     Clock::simulated(NOW.parse().unwrap())
 }
 
-/// Lets the simulated time run while `work` is done.
+/// Lets the simulated time run while `work` sleeps.
 async fn while_time_runs<T>(hand: &Simulated, work: impl Future<Output = T>) -> T {
     let run = async {
         loop {
             tokio::task::yield_now().await;
-            hand.advance(Duration::from_millis(5));
+            if hand.sleepers() > 0 {
+                hand.advance(Duration::from_millis(5));
+            }
         }
     };
     tokio::select! {
@@ -858,4 +860,37 @@ async fn tokens_that_expire_under_load_cost_no_read() {
         assert_eq!(sim.counters().token_requests(), round);
         sim.expire_access_tokens();
     }
+}
+
+#[tokio::test]
+async fn a_revoked_token_shows_in_a_metric_to_alert_on() {
+    let settings = zoho_sim::Settings::on_loopback();
+    let sim = Sim::start(settings).await.unwrap();
+    let (enricher, registry) = enricher(&sim.base_url(), &Clock::real());
+    let authorized = || {
+        let families = registry.gather();
+        let name = "zohook_connection_authorized";
+        let family = families.iter().find(|it| it.name() == name).unwrap();
+        family.get_metric()[0].get_gauge().get_value().to_string()
+    };
+    let id = sim.insert("Leads", json!({"Last_Name": "Doe"})).unwrap();
+    let read = || enricher.read(of_lead(&id, only(&["Last_Name"])));
+    assert_eq!(authorized(), "1");
+    read().await.unwrap();
+    assert_eq!(authorized(), "1");
+
+    let url: url::Url = sim.base_url().parse().unwrap();
+    let client = OAuthClient {
+        id: Sim::CLIENT_ID.into(),
+        secret: Sim::CLIENT_SECRET.into(),
+    };
+    let center = DataCenter::custom(url.clone(), url).unwrap();
+    let wait = Duration::from_secs(30);
+    let oauth = OAuth::new(center, client, wait, Clock::real()).unwrap();
+    oauth.revoke(&Sim::REFRESH_TOKEN.into()).await.unwrap();
+    for _ in 0..3 {
+        read().await.unwrap_err();
+        assert_eq!(authorized(), "0");
+    }
+    assert_eq!(sim.counters().token_requests(), 2);
 }

@@ -25,7 +25,7 @@ use zohook::receive::router;
 use super::receive::{SECRET, TOKEN, limits, open_port};
 
 /// How many requests are sent when `ZOHOOK_HOSTILE_CASES` does not say.
-const CASES: u32 = 2_000;
+const CASES: u32 = 100_000;
 
 /// Threads that send them; more than one, so that they share commits.
 const SENDERS: u32 = 16;

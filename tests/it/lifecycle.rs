@@ -131,6 +131,43 @@ async fn a_changed_file_is_taken_and_a_bad_one_refused_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_new_file_wants_is_kept_while_it_is_put_to_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slow, new) = (Receiver::start().await, Receiver::start().await);
+    slow.answer(Answer::Hang);
+    let app = start(folder.path(), &routes(&[&slow], "")).await;
+    assert_eq!(send(&app, "1", 1_750_000_000_001).await, 200);
+    slow.wait_for(1).await;
+
+    // Another source, and a route that listens to it; the old core waits for the webhook that hangs.
+    let late =
+        format!("  late: {{ kind: watch, connection: acme, verify: {{ token: [{TOKEN}] }} }}\n");
+    let text = routes(&[&slow, &new], "")
+        .replace("destinations:\n", &format!("{late}destinations:\n"))
+        .replace(
+            "routes:\n",
+            "routes:\n  contacts: { on: [Contacts.update], enrich: none, send: [ { to: hook-1 } ] }\n",
+        );
+    std::fs::write(folder.path().join("routes.yaml"), text).unwrap();
+    let mut body = callback("update", &["2"], 1_750_000_000_002);
+    body["module"] = "Contacts".into();
+    let url = format!("http://{}/in/late", app.public_address());
+    let accepted = async || {
+        let answer = client().post(&url).json(&body).send().await.unwrap();
+        answer.status() == 200
+    };
+    let sent = until("the new source to be known", LONG, accepted);
+    let (reloaded, ()) = tokio::join!(app.reload(&|_| None), sent);
+    assert!(matches!(reloaded, Reloaded::Taken));
+    new.wait_for(1).await;
+    slow.answer(Answer::Status(200, vec![]));
+    let delivered = async || app.store().ledger().await.unwrap().deliveries.waiting == 0;
+    until("everything to be delivered", LONG, delivered).await;
+    assert!(app.store().ledger().await.unwrap().adds_up());
+    assert!(app.stop(LONG).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_a_destination_that_leaves_the_file_is_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let (stays, leaves) = (Receiver::start().await, Receiver::start().await);

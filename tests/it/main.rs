@@ -9,9 +9,14 @@
 )]
 
 mod support;
+mod auth;
 mod config;
+mod crm;
+mod crm_bulk;
 mod deliver_amqp;
 mod deliver_webhook;
+mod deliver_zoho;
+mod deliver_zoho_actions;
 mod enrich;
 mod hostile;
 mod pull;
@@ -28,3 +33,4 @@ mod documents;
 mod lifecycle;
 mod main_job;
 mod outage;
+mod sdk;

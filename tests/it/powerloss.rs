@@ -75,13 +75,13 @@ async fn program() {
                     claims
                         .into_iter()
                         .map(|it| finish(it, &["queue"]))
-                        .collect(),
+                        .collect::<Vec<_>>(),
                 )
                 .await
                 .unwrap();
             let due = store.due(&queue, 1).await;
             let settled = due.iter().map(|it| settlement(it, Settled::Delivered));
-            store.settle(settled.collect()).await.unwrap();
+            store.settle(settled.collect::<Vec<_>>()).await.unwrap();
         }
         if bytes > 100 {
             refuse_while_the_disk_fails(&store, &folder).await;

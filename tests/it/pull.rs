@@ -122,6 +122,7 @@ impl Setup {
             body: "{}".into(),
             content: Content::Changes(changes.collect()),
             dedup: None,
+            unwanted: false,
         };
         self.store.accept(accept).await.unwrap();
         let mut ids = vec![];
@@ -148,7 +149,7 @@ impl Setup {
                     seen: None,
                 }
             });
-            let finish = finish.collect();
+            let finish = finish.collect::<Vec<_>>();
             self.store.finish(finish).await.unwrap();
         }
         ids.sort();
@@ -262,6 +263,21 @@ async fn a_long_poll_is_answered_when_an_event_comes() {
     let setup = Setup::start().await;
     let (leased, ids) = tokio::join!(setup.lease("bi", "wait=30s"), setup.plan(0..1));
     assert_eq!(leased, ids);
+    setup.end().await;
+}
+
+#[tokio::test]
+async fn a_long_poll_is_answered_when_we_stop() {
+    let setup = Setup::start().await;
+    let both = async {
+        tokio::join!(setup.lease("bi", "wait=30s"), async {
+            setup.cancel.cancel();
+        })
+    };
+    let (leased, ()) = tokio::time::timeout(Duration::from_secs(15), both)
+        .await
+        .unwrap();
+    assert!(leased.is_empty());
     setup.end().await;
 }
 

@@ -7,7 +7,7 @@ use std::{
 use arc_swap::ArcSwap;
 use clock::Clock;
 use flate2::{Compression, write::GzEncoder};
-use prometheus::Registry;
+use prometheus::{IntCounter, Registry};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use zohook::{
     event::{ConnectionName, Fetch, Operation, SourceName},
-    receive::{Gate, Limits, Metrics, Parts, PublicPort, Read, Source, SourceKind, serve},
+    receive::{Gate, Limits, Metrics, Parts, PublicPort, Read, Source, SourceKind, Unheard, serve},
     store::{self, Store},
     template::{Place, Template},
     verify::{Preset, Proof},
@@ -116,6 +116,10 @@ pub(super) async fn open_port(dir: &TempDir, limits: Limits) -> (Arc<PublicPort>
         clock: Clock::real(),
         metrics: Metrics::register(&registry).unwrap(),
         gate: Arc::new(ArcSwap::default()),
+        unheard: Unheard {
+            is: Arc::new(|_| false),
+            closed: IntCounter::new("unheard", "unheard").unwrap(),
+        },
     };
     (
         PublicPort::new(sources(), limits, parts.clone()),

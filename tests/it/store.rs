@@ -1,6 +1,6 @@
 //! The durable store: nothing accepted is lost, one row of a record is out at a time, the ledger adds up.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use clock::Clock;
 use jiff::Timestamp;
@@ -10,11 +10,11 @@ use zohook::{
     event::{
         Attributes, Change, ChangeId, ChangeOutcome, ConnectionName, Delivery, DeliveryId,
         DestinationName, FailurePolicy, Message, ModuleName, NewDelivery, NotificationId,
-        Operation, Origin, QuarantineReason, Record, RecordId, RouteName, SendName, Settled,
-        Settlement, SourceName,
+        Operation, Origin, OwnWrite, QuarantineReason, Record, RecordId, RouteName, SendName,
+        Settled, Settlement, SourceName,
     },
     store::{
-        Accept, Accepted, Claim, Content, DedupKey, Finish, Metrics, QuarantinedKind, Seen,
+        Accept, Accepted, Claim, Content, DedupKey, Finish, Gap, Metrics, QuarantinedKind, Seen,
         Settings, Store, StoreError,
     },
 };
@@ -51,6 +51,7 @@ pub(crate) fn accept(clock: &Clock, records: &[&str]) -> Accept {
         body: vec![b'x'; 1024].into(),
         content: Content::Changes(changes),
         dedup: None,
+        unwanted: false,
     }
 }
 
@@ -173,7 +174,7 @@ async fn a_change_goes_all_the_way_and_the_ledger_adds_up() {
     let finishes = claims
         .into_iter()
         .map(|it| finish(it, &["erp", "queue"]))
-        .collect();
+        .collect::<Vec<_>>();
     store.finish(finishes).await.unwrap();
     assert_eq!(store.inbox().depth, 0);
 
@@ -184,7 +185,7 @@ async fn a_change_goes_all_the_way_and_the_ledger_adds_up() {
         let settled = due
             .iter()
             .map(|it| settlement(it, Settled::Delivered))
-            .collect();
+            .collect::<Vec<_>>();
         store.settle(settled).await.unwrap();
     }
     let ledger = store.ledger().await.unwrap();
@@ -668,7 +669,7 @@ async fn deliveries_of_a_removed_destination_go_to_quarantine() {
                 claims
                     .into_iter()
                     .map(|it| finish(it, &["erp", "queue"]))
-                    .collect(),
+                    .collect::<Vec<_>>(),
             )
             .await
             .unwrap();
@@ -797,19 +798,26 @@ async fn a_full_store_refuses_and_recovers_when_finished_rows_have_gone() {
     let claims = quick(store.claim(1000)).await;
     assert_eq!(claims.len(), accepted);
     store
-        .finish(claims.into_iter().map(|it| finish(it, &[])).collect())
+        .finish(
+            claims
+                .into_iter()
+                .map(|it| finish(it, &[]))
+                .collect::<Vec<_>>(),
+        )
         .await
         .unwrap();
     wait_until(|| store.ready()).await;
     store.accept(big(0)).await.unwrap();
     let ledger = store.ledger().await.unwrap();
     assert!(ledger.adds_up(), "{ledger:?}");
-    let gaps = store.gaps(10).await.unwrap();
-    assert!(
-        gaps.iter()
-            .any(|it| it.reason == "store_full" && it.connection.is_some()),
-        "{gaps:?}"
-    );
+    // A gap is written within a second or so.
+    quick(async {
+        let is_it = |it: &Gap| it.reason == "store_full" && it.connection.is_some();
+        while !store.gaps(10).await.unwrap().iter().any(is_it) {
+            clock.sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
 
 /// Needs a small filesystem of its own; where none can be mounted, says so.
@@ -966,4 +974,138 @@ async fn wait_until_async(condition: impl AsyncFn() -> bool) {
         }
     })
     .await;
+}
+
+fn write_to(record: &str, modified: &str) -> OwnWrite {
+    OwnWrite {
+        connection: ConnectionName::new("acme"),
+        module: ModuleName::new("Leads"),
+        record: RecordId::new(record),
+        modified_at: modified.parse().unwrap(),
+        created: record == "2",
+        explained: BTreeSet::new(),
+        fields: BTreeSet::from(["Stage".to_owned(), "Amount".to_owned()]),
+    }
+}
+
+/// Delivers what is due, as written to these records.
+async fn settle_as_written(store: &Store, writes: &[OwnWrite]) {
+    let due = quick(store.due(&erp(), 10)).await;
+    assert_eq!(due.len(), writes.len());
+    let settled = due.iter().zip(writes);
+    let settled = settled.map(|(it, write)| settlement(it, Settled::Written(write.clone())));
+    store.settle(settled.collect::<Vec<_>>()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_of_ours_is_remembered_over_a_restart_and_counts_as_delivered() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1", "2"])).await.unwrap();
+    let claims = quick(store.claim(10)).await;
+    assert!(claims.iter().all(|it| store.own_writes(it).is_empty()));
+    let finished = claims.into_iter().map(|it| finish(it, &["erp"]));
+    store.finish(finished.collect::<Vec<_>>()).await.unwrap();
+    let writes = [
+        write_to("1", "2026-11-22T10:00:00Z"),
+        write_to("2", "2026-11-22T10:00:01Z"),
+    ];
+    settle_as_written(&store, &writes).await;
+
+    store
+        .accept(accept(&clock, &["1", "2", "3"]))
+        .await
+        .unwrap();
+    let claims = quick(store.claim(10)).await;
+    let found: Vec<_> = claims.iter().map(|it| store.own_writes(it)).collect();
+    let expected = [vec![writes[0].clone()], vec![writes[1].clone()], vec![]];
+    assert_eq!(found, expected);
+    store.close().await;
+    drop(store);
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let claims = quick(store.claim(10)).await;
+    let found: Vec<_> = claims.iter().map(|it| store.own_writes(it)).collect();
+    assert_eq!(found, expected);
+    let explained = OwnWrite {
+        explained: BTreeSet::from([SourceName::new("crm")]),
+        ..writes[0].clone()
+    };
+    let echoes = claims.into_iter().map(|claim| {
+        let first = claim.change.record == Some(RecordId::new("1"));
+        let explained = first.then(|| Box::new(explained.clone()));
+        Finish {
+            outcome: ChangeOutcome::Echo { explained },
+            ..finish(claim, &[])
+        }
+    });
+    store.finish(echoes.collect::<Vec<_>>()).await.unwrap();
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!((ledger.changes.planned, ledger.changes.echo), (2, 3));
+    assert_eq!(ledger.deliveries.delivered, 2);
+    store.close().await;
+    drop(store);
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    let claims = quick(store.claim(10)).await;
+    assert_eq!(store.own_writes(&claims[0]), [explained]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_first_format_is_migrated_with_what_it_holds() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    let claims = quick(store.claim(10)).await;
+    let finished = claims.into_iter().map(|it| finish(it, &["erp"]));
+    store.finish(finished.collect::<Vec<_>>()).await.unwrap();
+    store.close().await;
+    drop(store);
+    // All that later formats have added.
+    let file = rusqlite::Connection::open(settings(folder.path()).path).unwrap();
+    file.execute_batch("DROP TABLE own_write; PRAGMA user_version = 1;")
+        .unwrap();
+    drop(file);
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    settle_as_written(&store, &[write_to("1", "2026-11-22T10:00:00Z")]).await;
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!(ledger.deliveries.delivered, 1);
+    store.close().await;
+    let file = rusqlite::Connection::open(settings(folder.path()).path).unwrap();
+    let format: i64 = file
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(format, 2);
+}
+
+#[tokio::test]
+async fn what_nobody_listens_to_is_closed_as_it_is_accepted_but_a_delete_is_not() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let mut sent = accept(&clock, &["1", "2"]);
+    sent.unwanted = true;
+    if let Content::Changes(changes) = &mut sent.content {
+        changes[1].operation = Operation::Delete;
+    }
+    store.accept(sent).await.unwrap();
+    let changes = store.ledger().await.unwrap().changes;
+    assert_eq!(
+        (changes.created, changes.unwanted, changes.waiting),
+        (2, 1, 1)
+    );
+    let claims = quick(store.claim(10)).await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].change.operation, Operation::Delete);
+    store.close().await;
+
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let changes = store.ledger().await.unwrap().changes;
+    assert_eq!((changes.unwanted, changes.waiting), (1, 1));
 }

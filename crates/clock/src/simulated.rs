@@ -25,6 +25,11 @@ impl Simulated {
         self.elapsed.send_modify(|elapsed| *elapsed += by);
     }
 
+    /// How many sleep until a time that has not come: with none, moving the time on would only outrun work under way.
+    pub fn sleepers(&self) -> usize {
+        self.elapsed.receiver_count()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.start
             .checked_add(self.monotonic())
@@ -59,8 +64,10 @@ mod tests {
         hand.advance(Duration::from_secs(9));
         tokio::task::yield_now().await;
         assert!(!sleeper.is_finished());
+        assert_eq!(hand.sleepers(), 1);
         hand.advance(Duration::from_secs(1));
         sleeper.await.unwrap();
+        assert_eq!(hand.sleepers(), 0);
         assert_eq!(clock.now(), Timestamp::from_second(10).unwrap());
     }
 }

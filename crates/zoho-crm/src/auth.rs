@@ -14,13 +14,10 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::{
-    Code, DataCenter, Error, StoredToken, TokenStore,
-    grant::{Granted, Granter},
-};
+use crate::{Code, DataCenter, Error, StoredToken, TokenStore, grant::Granter, oauth::Granted};
 
 /// A token is replaced so long before it expires.
 const REFRESH_EARLY: Duration = Duration::from_mins(5);
@@ -61,7 +58,6 @@ struct State {
     current: Option<Arc<AccessToken>>,
     /// The refresh under way. Whoever waits for it drives it, so it belongs to nobody and ends with its last waiter.
     flight: Option<Flight>,
-    loaded: bool,
     /// Tokens rejected since the API last took one.
     unproven: u32,
 }
@@ -73,6 +69,8 @@ struct Renewer {
     clock: Clock,
     /// Granted but not yet saved, so not yet used.
     unsaved: Mutex<Option<Granted>>,
+    /// The token given last: whoever renews wants another, even where the store still has this one.
+    last: Mutex<Option<SecretString>>,
 }
 
 impl Auth {
@@ -89,6 +87,7 @@ impl Auth {
                 data_center,
                 clock,
                 unsaved: Mutex::default(),
+                last: Mutex::default(),
             }),
             state: Mutex::default(),
         }
@@ -105,7 +104,6 @@ impl Auth {
         if state.flight.as_ref().is_some_and(|it| it.ptr_eq(&flight)) {
             state.flight = None;
             if let Ok(token) = &result {
-                state.loaded = true;
                 state.current = Some(Arc::clone(token));
             }
         }
@@ -116,6 +114,7 @@ impl Auth {
     pub(crate) fn accept(&self, token: &AccessToken) {
         if !token.proven.swap(true, Ordering::Relaxed) {
             lock(&self.state).unproven = 0;
+            self.renewer.granter.accepted();
         }
     }
 
@@ -159,8 +158,7 @@ impl Auth {
             return self.alive(&state).map(Ok).ok_or(error);
         }
         let renewer = Arc::clone(&self.renewer);
-        let load = !state.loaded;
-        let flight = async move { renewer.renew(load).await }.boxed().shared();
+        let flight = async move { renewer.renew().await }.boxed().shared();
         state.flight = Some(flight.clone());
         Ok(Err(flight))
     }
@@ -179,45 +177,48 @@ impl fmt::Debug for Auth {
 }
 
 impl Renewer {
-    async fn renew(&self, load: bool) -> Result<Arc<AccessToken>, Error> {
-        if load {
-            let stored = self.store.load().await.map_err(Error::TokenStore)?;
-            if let Some(token) = stored.and_then(|it| self.stored(it)) {
-                return Ok(Arc::new(token));
-            }
-        }
+    /// Of all who share the store one at a time: who comes second finds the first one's token there.
+    async fn renew(&self) -> Result<Arc<AccessToken>, Error> {
+        let turn = self.store.renewal().await.map_err(Error::TokenStore)?;
         let unsaved = lock(&self.unsaved).take();
-        let granted = match unsaved {
-            Some(granted) => granted,
-            None => self.granter.grant().await?,
+        let token = match unsaved {
+            Some(granted) => self.save(granted).await?,
+            None => match self.load().await? {
+                Some(token) => token,
+                None => self.save(self.granter.grant(&*self.store).await?).await?,
+            },
         };
-        self.save(granted).await
+        drop(turn);
+        *lock(&self.last) = Some(token.secret.clone());
+        Ok(Arc::new(token))
+    }
+
+    async fn load(&self) -> Result<Option<AccessToken>, Error> {
+        let stored = self.store.load().await.map_err(Error::TokenStore)?;
+        let last = lock(&self.last).clone();
+        let is_last = |it: &StoredToken| {
+            last.as_ref()
+                .is_some_and(|last| last.expose_secret() == it.access_token.expose_secret())
+        };
+        Ok(stored
+            .filter(|it| !is_last(it))
+            .and_then(|it| self.stored(it)))
     }
 
     /// A token is used only once it is safely kept: else a crash loop would ask again and again.
-    async fn save(&self, granted: Granted) -> Result<Arc<AccessToken>, Error> {
-        let age = self.clock.monotonic().saturating_sub(granted.asked_at);
-        let left = granted.lifetime.saturating_sub(age);
-        let stored = StoredToken {
-            access_token: granted.access_token.clone(),
-            expires_at: self
-                .clock
-                .now()
-                .checked_add(left)
-                .unwrap_or_else(|_| self.clock.now()),
-            api_domain: granted.api_domain.clone(),
-        };
+    async fn save(&self, granted: Granted) -> Result<AccessToken, Error> {
+        let stored = granted.stored(&self.clock);
         *lock(&self.unsaved) = Some(granted.clone());
         self.store.save(&stored).await.map_err(Error::TokenStore)?;
         *lock(&self.unsaved) = None;
         let expires_at = granted.asked_at + granted.lifetime;
-        Ok(Arc::new(AccessToken {
+        Ok(AccessToken {
             secret: granted.access_token,
             api_url: self.data_center.api_base(granted.api_domain.as_deref()),
             refresh_at: expires_at.saturating_sub(REFRESH_EARLY.min(granted.lifetime / 2)),
             expires_at,
             proven: AtomicBool::new(false),
-        }))
+        })
     }
 
     fn stored(&self, token: StoredToken) -> Option<AccessToken> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use crate::SetupError;
+use crate::{Error, SetupError};
 
 /// One of Zoho's data centres, named by its top-level domain.
 ///
@@ -94,6 +94,94 @@ impl Region {
             Self::Uk => "accounts.zoho.uk",
         }
     }
+
+    /// Host of uploads, e.g. `content.zohoapis.com`; of production, sandbox and developer orgs alike. That of the
+    /// United Kingdom is not known.
+    pub const fn upload_host(self) -> Option<&'static str> {
+        match self {
+            Self::Com => Some("content.zohoapis.com"),
+            Self::Eu => Some("content.zohoapis.eu"),
+            Self::In => Some("content.zohoapis.in"),
+            Self::ComAu => Some("content.zohoapis.com.au"),
+            Self::Jp => Some("content.zohoapis.jp"),
+            Self::Ca => Some("upload.zohocloud.ca"),
+            Self::Sa => Some("files.zoho.sa"),
+            Self::Cn => Some("content.zohoapis.com.cn"),
+            Self::Uk => None,
+        }
+    }
+
+    /// The region whose production, sandbox or developer API this host is.
+    fn of_api_host(host: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|region| {
+            host.strip_suffix(region.api_domain())
+                .is_some_and(|prefix| Environment::ALL.iter().any(|it| it.prefix() == prefix))
+        })
+    }
+
+    /// The API's domain, e.g. `zohoapis.com`.
+    fn api_domain(self) -> &'static str {
+        let host = self.api_host();
+        host.strip_prefix("www.").unwrap_or(host)
+    }
+
+    /// The accounts server's own word for it (`location` of a consent's redirect): `us eu in au jp ca sa cn uk`.
+    pub const fn location(self) -> &'static str {
+        match self {
+            Self::Com => "us",
+            Self::ComAu => "au",
+            Self::Eu | Self::In | Self::Jp | Self::Ca | Self::Sa | Self::Cn | Self::Uk => {
+                self.as_str()
+            }
+        }
+    }
+
+    /// Whose accounts server this is.
+    pub(crate) fn of_accounts_url(url: &Url) -> Option<Self> {
+        let plain = url.scheme() == "https" && url.port().is_none();
+        let host = url.host_str().filter(|_| plain)?;
+        Self::ALL.into_iter().find(|it| it.accounts_host() == host)
+    }
+}
+
+/// Which of an org's worlds: they share accounts server and client, not data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Environment {
+    /// The live org.
+    #[default]
+    Production,
+    /// Its sandbox.
+    Sandbox,
+    /// A developer org.
+    Developer,
+}
+
+impl Environment {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Production, Self::Sandbox, Self::Developer];
+
+    /// `production`, `sandbox`, `developer`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Sandbox => "sandbox",
+            Self::Developer => "developer",
+        }
+    }
+
+    /// The environment with that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
+    /// What stands before the domain in the API's host.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Production => "www.",
+            Self::Sandbox => "sandbox.",
+            Self::Developer => "developer.",
+        }
+    }
 }
 
 impl fmt::Display for Region {
@@ -107,21 +195,40 @@ impl fmt::Display for Region {
 pub struct DataCenter {
     api_url: Url,
     accounts_url: Url,
+    /// Where uploads go, if not where the data centre's do.
+    uploads: Option<Url>,
 }
 
 impl DataCenter {
-    /// One of Zoho's own.
+    /// One of Zoho's own, in production.
     ///
     /// # Errors
     /// Never for the regions there are; the hosts are parsed like any others.
     pub fn region(region: Region) -> Result<Self, SetupError> {
+        Self::environment(region, Environment::Production)
+    }
+
+    /// One of Zoho's own: the live org, its sandbox or a developer org.
+    ///
+    /// # Errors
+    /// Never for the regions there are; the hosts are parsed like any others.
+    pub fn environment(region: Region, environment: Environment) -> Result<Self, SetupError> {
         let url = |host: &str| {
             Url::parse(&format!("https://{host}")).map_err(|source| SetupError::Url {
                 url: host.to_owned(),
                 problem: source.to_string(),
             })
         };
-        Self::custom(url(region.api_host())?, url(region.accounts_host())?)
+        let api_url = url(&format!("{}{}", environment.prefix(), region.api_domain()))?;
+        Self::custom(api_url, url(region.accounts_host())?)
+    }
+
+    /// The same environment of another region.
+    pub(crate) fn moved_to(&self, region: Region) -> Result<Self, SetupError> {
+        let host = self.api_url.host_str().unwrap_or_default();
+        let mut environments = Environment::ALL.into_iter();
+        let environment = environments.find(|it| host.starts_with(it.prefix()));
+        Self::environment(region, environment.unwrap_or_default())
     }
 
     /// Two base URLs. Where the API's host is not one of Zoho's, a token answer can never lead the client elsewhere.
@@ -134,6 +241,19 @@ impl DataCenter {
         Ok(Self {
             api_url,
             accounts_url,
+            uploads: None,
+        })
+    }
+
+    /// Sends uploads to this base URL.
+    ///
+    /// # Errors
+    /// As [`Self::custom`].
+    pub fn with_upload_url(self, upload_url: Url) -> Result<Self, SetupError> {
+        check(&upload_url)?;
+        Ok(Self {
+            uploads: Some(upload_url),
+            ..self
         })
     }
 
@@ -165,6 +285,52 @@ impl DataCenter {
         self.api_url.clone()
     }
 
+    /// Where uploads go for a token that is good on `api`: as configured, or where the data centre's go; on a host
+    /// that is not Zoho's, to the API itself.
+    pub(crate) fn upload_base(&self, api: &Url) -> Result<Url, Error> {
+        if let Some(url) = &self.uploads {
+            return Ok(url.clone());
+        }
+        let Some(region) = api.host_str().and_then(Region::of_api_host) else {
+            return Ok(api.clone());
+        };
+        let url = region
+            .upload_host()
+            .and_then(|it| Url::parse(&format!("https://{it}")).ok());
+        url.ok_or(Error::Misuse {
+            problem: "the upload host of this data centre is not known: give one",
+        })
+    }
+
+    /// An address that Zoho gave, for a token that is good on `api`: a path, or a URL of the same host or, with TLS,
+    /// of the domain of the accounts server (`download-accl.zoho.com`).
+    pub(crate) fn address(&self, api: &Url, address: &str) -> Result<Url, Error> {
+        let parsed = Url::options().base_url(Some(api)).parse(address);
+        let refused = Error::Malformed {
+            problem: "an address that is not of the api",
+        };
+        let Some(url) = parsed.ok() else {
+            return Err(refused);
+        };
+        let accounts = self.accounts_url.host_str().unwrap_or_default();
+        let beside_accounts = |host: &str| {
+            accounts
+                .strip_prefix("accounts.")
+                .and_then(|domain| host.strip_suffix(domain))
+                .is_some_and(|it| it.ends_with('.'))
+        };
+        let own = url.origin() == api.origin();
+        let zohos = url.scheme() == "https"
+            && url.port().is_none()
+            && api.host_str().is_some_and(is_zoho_api_host)
+            && url.host_str().is_some_and(beside_accounts);
+        let plain = url.username().is_empty() && url.password().is_none();
+        if plain && (own || zohos) {
+            return Ok(url);
+        }
+        Err(refused)
+    }
+
     /// A known Zoho host is believed only by who already talks to one: a simulator must not lead to the real service.
     fn trusts(&self, claimed: &Url) -> bool {
         let known = |url: &Url| url.host_str().is_some_and(is_zoho_api_host);
@@ -177,12 +343,7 @@ impl DataCenter {
 
 /// Production, sandbox and developer hosts of every region.
 fn is_zoho_api_host(host: &str) -> bool {
-    Region::ALL.into_iter().any(|region| {
-        let api_host = region.api_host();
-        let domain = api_host.strip_prefix("www.").unwrap_or(api_host);
-        host.strip_suffix(domain)
-            .is_some_and(|prefix| matches!(prefix, "www." | "sandbox." | "developer."))
-    })
+    Region::of_api_host(host).is_some()
 }
 
 /// Whether the host can only be this machine.
@@ -243,6 +404,49 @@ mod tests {
     }
 
     #[test]
+    fn every_environment_has_a_host_in_every_region() {
+        let api = |region, environment| {
+            let center = DataCenter::environment(region, environment).unwrap();
+            center.api_url().to_string()
+        };
+        for (region, environment, url) in [
+            (
+                Region::Com,
+                Environment::Sandbox,
+                "https://sandbox.zohoapis.com/",
+            ),
+            (
+                Region::ComAu,
+                Environment::Developer,
+                "https://developer.zohoapis.com.au/",
+            ),
+            (
+                Region::Ca,
+                Environment::Production,
+                "https://www.zohoapis.ca/",
+            ),
+        ] {
+            assert_eq!(api(region, environment), url);
+        }
+        for environment in Environment::ALL {
+            assert_eq!(Environment::parse(environment.as_str()), Some(environment));
+        }
+    }
+
+    #[test]
+    fn an_accounts_server_is_known_by_its_whole_origin() {
+        let region = |url: &str| Region::of_accounts_url(&Url::parse(url).unwrap());
+        assert_eq!(region("https://accounts.zohocloud.ca"), Some(Region::Ca));
+        for bad in [
+            "http://accounts.zoho.com",
+            "https://accounts.zoho.com:8443",
+            "https://accounts.zoho.com.evil.example",
+        ] {
+            assert_eq!(region(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn http_is_for_loopback_only() {
         assert!(custom("http://127.0.0.1:8181").is_ok());
         assert!(custom("http://[::1]:8181").is_ok());
@@ -285,6 +489,64 @@ mod tests {
             base(simulator, Some("https://www.zohoapis.com")),
             simulator,
             "a simulator never leads to the real service"
+        );
+    }
+
+    #[test]
+    fn uploads_go_where_the_token_is_good() {
+        let upload = |center: &DataCenter, api: &str| {
+            let url = center.upload_base(&Url::parse(api).unwrap());
+            url.map(|it| it.to_string()).map_err(|it| it.class())
+        };
+        let com = DataCenter::region(Region::Com).unwrap();
+        for (api, expected) in [
+            ("https://www.zohoapis.com", "https://content.zohoapis.com/"),
+            (
+                "https://sandbox.zohoapis.eu",
+                "https://content.zohoapis.eu/",
+            ),
+            ("https://www.zohoapis.ca", "https://upload.zohocloud.ca/"),
+            ("https://www.zohoapis.sa", "https://files.zoho.sa/"),
+            ("http://127.0.0.1:8181", "http://127.0.0.1:8181/"),
+        ] {
+            assert_eq!(upload(&com, api).as_deref(), Ok(expected));
+        }
+        let uk = DataCenter::region(Region::Uk).unwrap();
+        assert_eq!(upload(&uk, "https://www.zohoapis.uk"), Err("misuse"));
+        let host = Url::parse("https://upload.example.com").unwrap();
+        let uk = uk.with_upload_url(host.clone()).unwrap();
+        assert_eq!(upload(&uk, "https://www.zohoapis.uk"), Ok(host.to_string()));
+    }
+
+    #[test]
+    fn a_token_never_follows_an_address_elsewhere() {
+        let com = DataCenter::region(Region::Com).unwrap();
+        let api = Url::parse("https://www.zohoapis.com").unwrap();
+        for good in [
+            "/crm/bulk/v8/read/1/result",
+            "https://www.zohoapis.com/crm/v8/x",
+            "https://download-accl.zoho.com/v2/crm/1/bulk-write/1/1.zip",
+        ] {
+            assert!(com.address(&api, good).is_ok(), "{good}");
+        }
+        for bad in [
+            "//evil.example/x",
+            "https://evil.example/x",
+            "https://zoho.com.evil.example/x",
+            "https://evilzoho.com/x",
+            "http://download-accl.zoho.com/x",
+            "https://u:p@www.zohoapis.com/x",
+            "file:///etc/passwd",
+        ] {
+            assert!(com.address(&api, bad).is_err(), "{bad}");
+        }
+        let simulator = Url::parse("http://127.0.0.1:8181").unwrap();
+        let center = DataCenter::custom(simulator.clone(), simulator.clone()).unwrap();
+        assert!(center.address(&simulator, "/x").is_ok());
+        assert!(
+            center
+                .address(&simulator, "https://download-accl.zoho.com/x")
+                .is_err()
         );
     }
 }

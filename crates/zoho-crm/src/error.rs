@@ -1,6 +1,6 @@
 //! What can go wrong, by what the caller does next; and Zoho's error table.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -145,6 +145,15 @@ pub enum Error {
         /// What is missing or wrong; holds no content.
         problem: &'static str,
     },
+    /// A file of this machine cannot be read or written.
+    #[error("{problem}")]
+    File {
+        /// Which, and what of it; holds no path.
+        problem: &'static str,
+        /// What the system said.
+        #[source]
+        source: Option<Arc<io::Error>>,
+    },
     /// The call cannot be made like this; nothing was sent.
     #[error("{problem}")]
     Misuse {
@@ -172,6 +181,50 @@ impl Error {
             | Self::RecordState { .. }
             | Self::RestartPaging { .. }
             | Self::Modified { .. }
+            | Self::File { .. }
+            | Self::Misuse { .. } => None,
+        }
+    }
+
+    /// Whether Zoho may have carried out the call nevertheless: it was sent, and what became of it is not known.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Unreachable { problem, .. } => *problem != "connect",
+            Self::Unavailable { .. } | Self::Malformed { .. } => true,
+            Self::Throttled { .. }
+            | Self::CreditsSpent { .. }
+            | Self::TokenDelayed { .. }
+            | Self::TokenStore(_)
+            | Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::Invalid { .. }
+            | Self::Gone { .. }
+            | Self::RecordState { .. }
+            | Self::RestartPaging { .. }
+            | Self::Modified { .. }
+            | Self::File { .. }
+            | Self::Misuse { .. } => false,
+        }
+    }
+
+    /// Zoho's word for it, where there is one.
+    pub const fn code(&self) -> Option<&Code> {
+        match self {
+            Self::Unavailable { code, .. }
+            | Self::Throttled { code, .. }
+            | Self::TokenDelayed { problem: code, .. }
+            | Self::Unauthorized { code, .. }
+            | Self::Forbidden { code, .. }
+            | Self::Invalid { code, .. }
+            | Self::Gone { code, .. }
+            | Self::RecordState { code }
+            | Self::RestartPaging { code }
+            | Self::Modified { code } => Some(code),
+            Self::Unreachable { .. }
+            | Self::CreditsSpent { .. }
+            | Self::TokenStore(_)
+            | Self::Malformed { .. }
+            | Self::File { .. }
             | Self::Misuse { .. } => None,
         }
     }
@@ -193,12 +246,13 @@ impl Error {
             Self::RestartPaging { .. } => "restart_paging",
             Self::Modified { .. } => "modified",
             Self::Malformed { .. } => "malformed",
+            Self::File { .. } => "file",
             Self::Misuse { .. } => "misuse",
         }
     }
 
     /// Every word [`Self::class`] can give, for metrics that start at zero.
-    pub const CLASSES: [&'static str; 15] = [
+    pub const CLASSES: [&'static str; 16] = [
         "unreachable",
         "unavailable",
         "throttled",
@@ -213,6 +267,7 @@ impl Error {
         "restart_paging",
         "modified",
         "malformed",
+        "file",
         "misuse",
     ];
 }
@@ -253,21 +308,50 @@ pub(crate) fn from_answer(
     after: Option<Duration>,
     throttled: Duration,
 ) -> Error {
-    let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let text = |key: &str| {
-        envelope
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let code = Code::new(text("code"));
-    let name = || {
-        let details = envelope.get("details")?;
-        ["api_name", "param_name", "param"]
-            .iter()
-            .find_map(|key| details.get(key)?.as_str())
-            .map(Code::new)
-    };
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let envelope = envelope(&body);
+    let wait = Wait { after, throttled };
+    decide(status, code_of(envelope), name_of(envelope), wait)
+}
+
+/// The object that says what is wrong: the body, or the first entry under one of its keys.
+fn envelope(body: &Value) -> &Value {
+    let has_code = |it: &Value| it.get("code").is_some_and(Value::is_string);
+    if has_code(body) {
+        return body;
+    }
+    let members = body.as_object().into_iter().flat_map(|it| it.values());
+    let mut entries = members.filter_map(|it| it.as_array().map_or(Some(it), |it| it.first()));
+    entries.find(|it| has_code(it)).unwrap_or(body)
+}
+
+/// Zoho's code in an error's envelope.
+pub(crate) fn code_of(envelope: &Value) -> Code {
+    let code = envelope.get("code").and_then(Value::as_str);
+    Code::new(code.unwrap_or_default())
+}
+
+/// The parameter or field an error's envelope names.
+pub(crate) fn name_of(envelope: &Value) -> Option<Code> {
+    let details = envelope.get("details")?;
+    ["api_name", "param_name", "param"]
+        .iter()
+        .find_map(|key| details.get(key)?.as_str())
+        .map(Code::new)
+}
+
+/// How long to wait, as far as an answer said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wait {
+    /// `Retry-After`.
+    pub(crate) after: Option<Duration>,
+    /// After a 429 without it.
+    pub(crate) throttled: Duration,
+}
+
+/// What a code and a status mean for the caller.
+pub(crate) fn decide(status: u16, code: Code, name: Option<Code>, wait: Wait) -> Error {
+    let Wait { after, throttled } = wait;
     match code.as_str() {
         "INVALID_TOKEN" | "AUTHENTICATION_FAILURE" | "INVALID_OAUTHTOKEN" => {
             Error::Unauthorized { code, after: LATER }
@@ -312,11 +396,7 @@ pub(crate) fn from_answer(
                 code,
                 after: after.unwrap_or(throttled),
             },
-            400..=499 => Error::Invalid {
-                status,
-                code,
-                name: name(),
-            },
+            400..=499 => Error::Invalid { status, code, name },
             _ => Error::Malformed {
                 problem: "a status that is neither a success nor an error",
             },
@@ -439,6 +519,39 @@ mod tests {
             error.to_string(),
             "zoho refuses the request: status 400, INVALID_DATA (Nmae)"
         );
+    }
+
+    #[test]
+    fn the_first_error_of_a_batch_is_found() {
+        for body in [
+            r#"{"data":[{"code":"MANDATORY_NOT_FOUND","details":{"api_name":"Last_Name"},"message":"m","status":"error"}]}"#,
+            r#"{"watch":{"code":"MANDATORY_NOT_FOUND","details":{"api_name":"Last_Name"},"message":"m","status":"error"}}"#,
+        ] {
+            let error = from_answer(400, body.as_bytes(), None, Duration::ZERO);
+            assert_eq!(
+                error.to_string(),
+                "zoho refuses the request: status 400, MANDATORY_NOT_FOUND (Last_Name)"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_not_carried_out_for_certain_is_known() {
+        let may = |status, code: &str| {
+            let body = format!(r#"{{"code":"{code}"}}"#);
+            from_answer(status, body.as_bytes(), None, Duration::ZERO).may_be_done()
+        };
+        assert!(may(500, "INTERNAL_ERROR"));
+        assert!(may(504, "REQUEST_TIMEOUT"));
+        assert!(!may(429, "TOO_MANY_REQUESTS"));
+        assert!(!may(401, "INVALID_TOKEN"));
+        assert!(!may(400, "INVALID_DATA"));
+        let problem = |problem| Error::Unreachable {
+            problem,
+            source: None,
+        };
+        assert!(!problem("connect").may_be_done());
+        assert!(problem("timeout").may_be_done());
     }
 
     #[test]

@@ -9,19 +9,19 @@ use std::{
 
 use clock::Clock;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 use url::Url;
 
 use crate::{
-    Code, Error, Event, SetupError, TokenOutcome,
+    Code, Error, Event, SetupError, TokenOutcome, TokenStore,
     auth::lock,
+    oauth::{Granted, Reply, judge},
     observe::Observe,
-    transport::{Transport, retry_after},
+    transport::{Transport, join, retry_after},
 };
 
 /// Zoho: "OAuth token limits": ten token requests in ten minutes, then none for the rest of the window.
 const REQUESTS_MAX: usize = 10;
-const REQUESTS_WINDOW: Duration = Duration::from_mins(10);
+pub(crate) const REQUESTS_WINDOW: Duration = Duration::from_mins(10);
 
 /// How long refused credentials are not asked about again. Fewer than one request in ten minutes can never lock the
 /// org out, and a user who was switched off and on again is heard without a restart.
@@ -29,10 +29,6 @@ const REFUSED_RECHECK: Duration = Duration::from_mins(15);
 
 /// Waits after the accounts server failed: doubling, up to this.
 const FAILED_WAIT_MAX: Duration = Duration::from_mins(1);
-
-/// Lifetimes the answer may claim; Zoho's is an hour.
-const LIFETIME_DEFAULT: Duration = Duration::from_hours(1);
-const LIFETIME_MAX: Duration = Duration::from_hours(24);
 
 /// An OAuth client and what a user granted it. Of several secrets and refresh tokens the first pair that works is
 /// used, so that both can be rotated.
@@ -58,18 +54,7 @@ impl Credentials {
     }
 }
 
-/// A new token, as the accounts server gave it.
-#[derive(Clone, Debug)]
-pub(crate) struct Granted {
-    pub(crate) access_token: SecretString,
-    pub(crate) api_domain: Option<String>,
-    /// From when the request was sent.
-    pub(crate) lifetime: Duration,
-    /// When the request was sent, on the monotonic clock.
-    pub(crate) asked_at: Duration,
-}
-
-/// The one place that sends token requests.
+/// The one place that renews tokens.
 pub(crate) struct Granter {
     transport: Transport,
     token_url: Url,
@@ -106,15 +91,6 @@ impl Block {
     }
 }
 
-/// One answer of the accounts server, judged.
-enum Reply {
-    Granted(Granted),
-    BadSecret(Code),
-    BadToken(Code),
-    TooMany,
-    Failed(Code, Option<Duration>),
-}
-
 impl Granter {
     pub(crate) fn new(
         transport: Transport,
@@ -126,7 +102,7 @@ impl Granter {
         credentials.check()?;
         Ok(Self {
             transport,
-            token_url: crate::transport::join(accounts_url, &["oauth", "v2", "token"]),
+            token_url: join(accounts_url, &["oauth", "v2", "token"]),
             credentials,
             clock,
             observe,
@@ -146,10 +122,16 @@ impl Granter {
     /// The API rejects a token that was just granted: another would fare no better.
     pub(crate) fn refuse(&self, code: Code) {
         self.block(Block::Refused(code), REFUSED_RECHECK);
+        self.observe.event(&Event::Authorized(false));
     }
 
-    /// Asks with each pair until one works, starting with the one that worked last.
-    pub(crate) async fn grant(&self) -> Result<Granted, Error> {
+    /// The API took a token for the first time.
+    pub(crate) fn accepted(&self) {
+        self.observe.event(&Event::Authorized(true));
+    }
+
+    /// Asks with each pair until one works, starting with the one that worked last. `store` counts for all who share it.
+    pub(crate) async fn grant(&self, store: &dyn TokenStore) -> Result<Granted, Error> {
         let secrets = &self.credentials.client_secrets;
         let tokens = &self.credentials.refresh_tokens;
         let pairs: Vec<(usize, usize)> = (0..tokens.len())
@@ -171,7 +153,9 @@ impl Granter {
             if bad_tokens.contains(&token) || bad_secrets.contains(&secret) {
                 continue;
             }
-            match self.ask(token_text, secret_text).await? {
+            self.spend()?;
+            self.spend_shared(store).await?;
+            match self.ask(token_text, secret_text).await {
                 Reply::Granted(granted) => {
                     self.remember(index);
                     return Ok(granted);
@@ -184,22 +168,20 @@ impl Granter {
                     bad_tokens.insert(token);
                     refused = code;
                 }
-                Reply::TooMany => {
-                    let denied = Block::Delayed(Code::new("Access Denied"));
-                    return Err(self.block(denied, REQUESTS_WINDOW));
-                }
+                Reply::TooMany => return Err(self.denied(store).await),
                 Reply::Failed(problem, after) => return Err(self.failed(problem, after)),
+                Reply::Error(problem) => return Err(self.failed(problem, None)),
             }
         }
         tracing::error!(
             error.code = refused.as_str(),
             "zoho refuses the credentials: no record can be read until they are replaced"
         );
+        self.observe.event(&Event::Authorized(false));
         Err(self.block(Block::Refused(refused), REFUSED_RECHECK))
     }
 
-    async fn ask(&self, token: &SecretString, secret: &SecretString) -> Result<Reply, Error> {
-        self.spend()?;
+    async fn ask(&self, token: &SecretString, secret: &SecretString) -> Reply {
         let form = [
             ("grant_type", "refresh_token"),
             ("client_id", self.credentials.client_id.expose_secret()),
@@ -218,9 +200,9 @@ impl Granter {
             Reply::Granted(_) => TokenOutcome::Granted,
             Reply::BadSecret(_) | Reply::BadToken(_) => TokenOutcome::Refused,
             Reply::TooMany => TokenOutcome::TooMany,
-            Reply::Failed(..) => TokenOutcome::Failed,
+            Reply::Failed(..) | Reply::Error(_) => TokenOutcome::Failed,
         }));
-        Ok(reply)
+        reply
     }
 
     /// Counts one request, or says when the next may be sent.
@@ -244,6 +226,32 @@ impl Granter {
         }
         memory.asked.push_back(now);
         Ok(())
+    }
+
+    /// The same for all who share the store, by the wall clock.
+    async fn spend_shared(&self, store: &dyn TokenStore) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut sent = store.requests().await.map_err(Error::TokenStore)?;
+        sent.retain(|at| at.duration_since(now).unsigned_abs() < REQUESTS_WINDOW);
+        if sent.len() >= REQUESTS_MAX
+            && let Some(oldest) = sent.iter().min()
+        {
+            let age = Duration::try_from(now.duration_since(*oldest)).unwrap_or_default();
+            let left = REQUESTS_WINDOW.saturating_sub(age);
+            let problem = Code::new("ten requests in ten minutes");
+            return Err(self.block(Block::Delayed(problem), left));
+        }
+        sent.push(now);
+        store.save_requests(&sent).await.map_err(Error::TokenStore)
+    }
+
+    /// Zoho counts more requests than we do, and now takes none for the rest of its window, from anybody.
+    async fn denied(&self, store: &dyn TokenStore) -> Error {
+        let spent = [self.clock.now(); REQUESTS_MAX];
+        if let Err(error) = store.save_requests(&spent).await {
+            tracing::warn!(error = %error, "others who share the token are not told that zoho takes no token request for ten minutes");
+        }
+        self.block(Block::Delayed(Code::new("Access Denied")), REQUESTS_WINDOW)
     }
 
     fn remember(&self, working: usize) {
@@ -274,109 +282,5 @@ impl Granter {
 impl fmt::Debug for Granter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Granter")
-    }
-}
-
-/// Errors come as HTTP 200 with `{"error": …}`, so the status says little: no token in the body is a failure.
-fn judge(status: u16, body: &[u8], after: Option<Duration>, asked_at: Duration) -> Reply {
-    let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let text = |key: &str| answer.get(key).and_then(Value::as_str);
-    if let Some(token) = text("access_token").filter(|it| !it.is_empty()) {
-        return Reply::Granted(Granted {
-            access_token: token.into(),
-            api_domain: text("api_domain").map(str::to_owned),
-            lifetime: lifetime(&answer),
-            asked_at,
-        });
-    }
-    match text("error") {
-        Some("Access Denied") => Reply::TooMany,
-        Some("invalid_code" | "invalid_grant") => Reply::BadToken(Code::new("invalid_code")),
-        Some(error @ ("invalid_client" | "invalid_client_secret" | "unauthorized_client")) => {
-            Reply::BadSecret(Code::new(error))
-        }
-        Some(error) => Reply::Failed(Code::new(error), after),
-        None if status == 429 => Reply::TooMany,
-        None => Reply::Failed(Code::new(&format!("status {status}")), after),
-    }
-}
-
-/// `expires_in` is in seconds; old answers have `expires_in_sec` and mean milliseconds by `expires_in`.
-fn lifetime(answer: &Value) -> Duration {
-    let number = |key: &str| {
-        let value = answer.get(key)?;
-        value.as_u64().or_else(|| value.as_str()?.parse().ok())
-    };
-    number("expires_in_sec")
-        .or_else(|| number("expires_in"))
-        .map_or(LIFETIME_DEFAULT, Duration::from_secs)
-        .min(LIFETIME_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reply(status: u16, body: &str) -> String {
-        match judge(status, body.as_bytes(), None, Duration::ZERO) {
-            Reply::Granted(it) => format!(
-                "{} {:?} {}",
-                it.access_token.expose_secret(),
-                it.api_domain,
-                it.lifetime.as_secs()
-            ),
-            Reply::BadSecret(code) => format!("bad secret: {code}"),
-            Reply::BadToken(code) => format!("bad token: {code}"),
-            Reply::TooMany => "too many".into(),
-            Reply::Failed(code, _) => format!("failed: {code}"),
-        }
-    }
-
-    #[test]
-    fn every_answer_of_the_accounts_server_is_understood() {
-        let cases = [
-            (
-                200,
-                r#"{"access_token":"1000.a","api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}"#,
-                r#"1000.a Some("https://www.zohoapis.com") 3600"#,
-            ),
-            (
-                200,
-                r#"{"access_token":"1000.b","expires_in_sec":3600,"expires_in":3600000}"#,
-                "1000.b None 3600",
-            ),
-            (
-                200,
-                r#"{"error":"invalid_code"}"#,
-                "bad token: invalid_code",
-            ),
-            (
-                200,
-                r#"{"error":"invalid_client"}"#,
-                "bad secret: invalid_client",
-            ),
-            (
-                200,
-                r#"{"error":"invalid_client_secret"}"#,
-                "bad secret: invalid_client_secret",
-            ),
-            (
-                200,
-                r#"{"error_description":"You have made too many requests continuously. Please try again after some time.","error":"Access Denied"}"#,
-                "too many",
-            ),
-            (
-                400,
-                r#"{"error_description":"You have made too many requests continuously. Please try again after some time.","error":"Access Denied"}"#,
-                "too many",
-            ),
-            (200, r#"{"error":"general_error"}"#, "failed: general_error"),
-            (200, "{}", "failed: status 200"),
-            (500, "<html>", "failed: status 500"),
-            (429, "", "too many"),
-        ];
-        for (status, body, expected) in cases {
-            assert_eq!(reply(status, body), expected, "{status} {body}");
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use crate::Call;
+
 /// Called once for every request sent; must return quickly.
 pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
@@ -15,7 +17,7 @@ pub enum Event {
         call: Call,
         /// How it ended.
         outcome: Outcome,
-        /// From sending to the last byte.
+        /// From sending to the last byte; of a download, to its first.
         elapsed: Duration,
         /// What it cost.
         credits: u64,
@@ -24,32 +26,8 @@ pub enum Event {
     },
     /// To the accounts server, for a token.
     Token(TokenOutcome),
-}
-
-/// Operations, as a closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Call {
-    /// `GET /{module}?ids=`.
-    List,
-    /// `GET /{module}/{id}`.
-    One,
-    /// `GET /settings/fields`.
-    Fields,
-}
-
-impl Call {
-    /// Every operation, for metrics that start at zero.
-    pub const ALL: [Self; 3] = [Self::List, Self::One, Self::Fields];
-
-    /// `list`, `one`, `fields`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::One => "one",
-            Self::Fields => "fields",
-        }
-    }
+    /// Zoho refuses the credentials (false: a person must act), or has just taken a new token (true).
+    Authorized(bool),
 }
 
 /// How a request ended.

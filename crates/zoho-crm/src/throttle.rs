@@ -10,6 +10,9 @@ const PERSISTS: Duration = Duration::from_mins(2);
 /// Then the next call is made so much later.
 const PAUSE: Duration = Duration::from_mins(5);
 
+/// Until the one call that is let through then has come back, or for so long, no other is.
+const PROBE: Duration = Duration::from_secs(30);
+
 /// What 429s have said so far.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
@@ -20,15 +23,20 @@ pub(crate) struct Throttle {
 struct State {
     /// The first 429 since the last success.
     since: Option<Duration>,
-    /// No call before this.
-    until: Duration,
+    /// No call before this, and then one.
+    until: Option<Duration>,
 }
 
 impl Throttle {
     /// Whether a call may be made now.
     pub(crate) fn gate(&self, now: Duration) -> Result<(), Error> {
-        let left = lock(&self.state).until.saturating_sub(now);
+        let mut state = lock(&self.state);
+        let Some(until) = state.until else {
+            return Ok(());
+        };
+        let left = until.saturating_sub(now);
         if left.is_zero() {
+            state.until = Some(now + PROBE);
             return Ok(());
         }
         Err(Error::Throttled {
@@ -44,12 +52,12 @@ impl Throttle {
         if now.saturating_sub(since) < PERSISTS {
             return None;
         }
-        if state.until <= now {
+        if state.until.is_none() {
             tracing::warn!(
                 "zoho has refused every call for two minutes: taking the day's credits as spent, trying every five minutes"
             );
         }
-        state.until = now + PAUSE;
+        state.until = Some(now + PAUSE);
         Some(PAUSE)
     }
 
@@ -73,6 +81,7 @@ mod tests {
         assert_eq!(throttle.throttled(at(130)), Some(PAUSE));
         assert!(throttle.gate(at(131)).is_err());
         assert!(throttle.gate(at(430)).is_ok());
+        assert!(throttle.gate(at(430)).is_err(), "one call is enough to see");
         assert_eq!(throttle.throttled(at(430)), Some(PAUSE));
         throttle.passed();
         assert!(throttle.gate(at(431)).is_ok());

@@ -73,6 +73,50 @@ pub trait TokenStore: Send + Sync {
 
     /// Keeps this token in place of the last.
     fn save<'a>(&'a self, token: &'a StoredToken) -> BoxFuture<'a, Result<(), TokenStoreError>>;
+
+    /// Waits for its turn to renew the token and keeps it until the guard is dropped. A client loads, asks and saves
+    /// under it, so that of several processes over one store one asks and the others find its token.
+    ///
+    /// A store that one process alone uses has no need of it: by default everybody has a turn at once.
+    fn renewal(&self) -> BoxFuture<'_, Result<Renewal, TokenStoreError>> {
+        Box::pin(std::future::ready(Ok(Renewal::default())))
+    }
+
+    /// When token requests were sent lately, by all who share the store: the limit of ten in ten minutes is theirs
+    /// together. By default none are known, and each process counts its own.
+    fn requests(&self) -> BoxFuture<'_, Result<Vec<Timestamp>, TokenStoreError>> {
+        Box::pin(std::future::ready(Ok(vec![])))
+    }
+
+    /// Keeps what [`Self::requests`] gives; awaited before a request is sent. By default nothing is kept.
+    fn save_requests<'a>(
+        &'a self,
+        sent: &'a [Timestamp],
+    ) -> BoxFuture<'a, Result<(), TokenStoreError>> {
+        let _ = sent;
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// A turn to renew the token; ends when it is dropped.
+#[derive(Default)]
+pub struct Renewal {
+    _held: Option<Box<dyn Send + Sync>>,
+}
+
+impl Renewal {
+    /// Dropping `held` gives the turn to the next.
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self {
+            _held: Some(Box::new(held)),
+        }
+    }
+}
+
+impl fmt::Debug for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renewal")
+    }
 }
 
 /// A token that could not be kept or read back; worth another try.

@@ -8,7 +8,11 @@ use jiff::{Timestamp, fmt::rfc2822};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::{Error, SetupError, auth::AccessToken};
+use crate::{
+    Error, SetupError,
+    auth::AccessToken,
+    request::{ApiRequest, Body},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTION_KEPT: Duration = Duration::from_mins(1);
@@ -16,8 +20,8 @@ const IDLE_CONNECTION_KEPT: Duration = Duration::from_mins(1);
 /// An answer may have so many bytes: 200 records of 50 fields with the longest texts stay below.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The path all of the API is under.
-const API_PATH: [&str; 2] = ["crm", "v8"];
+/// Longest time for one upload or download; Zoho's largest files are a few hundred megabytes.
+const TRANSFER_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// An answer as it came.
 pub(crate) struct RawAnswer {
@@ -26,18 +30,12 @@ pub(crate) struct RawAnswer {
     pub(crate) body: Bytes,
 }
 
-/// What is asked of the API.
-#[derive(Clone, Debug)]
-pub(crate) struct ApiRequest<'a> {
-    /// Below `/crm/v8`, one entry a segment.
-    pub(crate) path: &'a [&'a str],
-    pub(crate) query: &'a [(&'a str, &'a str)],
-}
-
 /// Sends requests. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     http: reqwest::Client,
+    /// Longest wait for one answer, or for more of one.
+    pub(crate) timeout: Duration,
 }
 
 impl Transport {
@@ -54,24 +52,56 @@ impl Transport {
             .user_agent(concat!("zoho-crm-rust/", env!("CARGO_PKG_VERSION")));
         let builder = if direct { builder.no_proxy() } else { builder };
         let http = builder.build().map_err(SetupError::Http)?;
-        Ok(Self { http })
+        Ok(Self { http, timeout })
     }
 
-    pub(crate) async fn get(
+    /// Sends a request and takes in its answer.
+    pub(crate) async fn exchange(
         &self,
         request: &ApiRequest<'_>,
+        url: Url,
         token: &AccessToken,
     ) -> Result<RawAnswer, Error> {
-        let path: Vec<&str> = API_PATH.iter().chain(request.path).copied().collect();
-        let mut url = join(&token.api_url, &path);
-        if !request.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(request.query);
+        let built = self.build(request, url, token)?;
+        let built = match request.body {
+            Body::Multipart(_) => built.timeout(TRANSFER_TIMEOUT),
+            Body::None | Body::Json(_) => built,
+        };
+        exchange(built).await
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(crate) async fn open(
+        &self,
+        request: &ApiRequest<'_>,
+        url: Url,
+        token: &AccessToken,
+    ) -> Result<reqwest::Response, Error> {
+        let built = self.build(request, url, token)?.timeout(TRANSFER_TIMEOUT);
+        match tokio::time::timeout(self.timeout, built.send()).await {
+            Ok(sent) => sent.map_err(unreachable),
+            Err(_elapsed) => Err(TIMED_OUT),
         }
-        let request = self
+    }
+
+    fn build(
+        &self,
+        request: &ApiRequest<'_>,
+        url: Url,
+        token: &AccessToken,
+    ) -> Result<reqwest::RequestBuilder, Error> {
+        let mut built = self
             .http
-            .get(url)
+            .request(request.method.clone(), url)
             .header(http::header::AUTHORIZATION, authorization(&token.secret)?);
-        exchange(request).await
+        for (name, value) in request.headers {
+            built = built.header(*name, *value);
+        }
+        Ok(match request.body {
+            Body::None => built,
+            Body::Json(body) => built.json(body),
+            Body::Multipart(form) => built.multipart(form()?),
+        })
     }
 
     pub(crate) async fn post_form(
@@ -124,16 +154,17 @@ fn authorization(token: &SecretString) -> Result<http::HeaderValue, Error> {
 }
 
 async fn exchange(request: reqwest::RequestBuilder) -> Result<RawAnswer, Error> {
-    let mut response = request.send().await.map_err(unreachable)?;
+    collect(request.send().await.map_err(unreachable)?).await
+}
+
+/// Takes in the whole body of an answer.
+pub(crate) async fn collect(mut response: reqwest::Response) -> Result<RawAnswer, Error> {
     let status = response.status().as_u16();
     let headers = std::mem::take(response.headers_mut());
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         if body.len() + chunk.len() > BODY_BYTES_MAX {
-            return Err(Error::Unreachable {
-                problem: "too large",
-                source: None,
-            });
+            return Err(TOO_LARGE);
         }
         body.extend_from_slice(&chunk);
     }
@@ -144,11 +175,24 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<RawAnswer, Error> 
     })
 }
 
-fn unreachable(source: reqwest::Error) -> Error {
-    let problem = if source.is_timeout() {
-        "timeout"
-    } else if source.is_connect() {
+/// An answer, or more of one, did not come in time.
+pub(crate) const TIMED_OUT: Error = Error::Unreachable {
+    problem: "timeout",
+    source: None,
+};
+
+/// An answer has more bytes than are taken.
+pub(crate) const TOO_LARGE: Error = Error::Unreachable {
+    problem: "too large",
+    source: None,
+};
+
+/// A connection that could not be made is told apart: then the request did not get there.
+pub(crate) fn unreachable(source: reqwest::Error) -> Error {
+    let problem = if source.is_connect() {
         "connect"
+    } else if source.is_timeout() {
+        "timeout"
     } else if source.is_body() || source.is_decode() {
         "body"
     } else {

@@ -1,6 +1,7 @@
 //! What a call is answered with, in Zoho's envelopes.
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,17 +12,33 @@ use crate::time;
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// Nothing for 204 and 304.
+    /// Nothing for 204 and 304, and where there is a file.
     pub(crate) body: Option<Value>,
+    /// A download, instead of a body.
+    pub(crate) file: Option<File>,
     pub(crate) headers: Vec<(HeaderName, String)>,
+}
+
+/// A download; a page, if it has no name.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) content_type: &'static str,
+    pub(crate) bytes: Bytes,
 }
 
 impl Answer {
     pub(crate) fn json(status: StatusCode, body: Value) -> Self {
         Self {
-            status,
             body: Some(body),
-            headers: vec![],
+            ..Self::empty(status)
+        }
+    }
+
+    pub(crate) fn file(file: File) -> Self {
+        Self {
+            file: Some(file),
+            ..Self::empty(StatusCode::OK)
         }
     }
 
@@ -33,6 +50,7 @@ impl Answer {
         Self {
             status,
             body: None,
+            file: None,
             headers: vec![],
         }
     }
@@ -47,31 +65,42 @@ impl Answer {
         self
     }
 
-    pub(crate) fn into_response(self, now: Timestamp) -> Response<Body> {
-        let mut response = Response::new(match &self.body {
-            Some(body) => Body::from(body.to_string()),
-            None => Body::empty(),
-        });
+    pub(crate) fn into_response(mut self, now: Timestamp) -> Response<Body> {
+        self.headers.push((header::DATE, time::http_date(now)));
+        let (body, content_type) = match (self.file, self.body) {
+            (Some(file), _) => {
+                if !file.name.is_empty() {
+                    self.headers
+                        .push((header::CONTENT_DISPOSITION, disposition(&file.name)));
+                }
+                (Body::from(file.bytes), Some(file.content_type))
+            }
+            // The official SDKs ignore a JSON answer with any other content type.
+            (None, Some(body)) => (
+                Body::from(body.to_string()),
+                Some("application/json;charset=UTF-8"),
+            ),
+            (None, None) => (Body::empty(), None),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if self.body.is_some() {
-            // The official SDKs ignore an answer with any other content type.
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json;charset=UTF-8"),
-            );
+        if let Some(content_type) = content_type {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        for (name, value) in self
-            .headers
-            .into_iter()
-            .chain([(header::DATE, time::http_date(now))])
-        {
+        for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
         }
         response
     }
+}
+
+/// The name of a download, in the form that takes any character.
+fn disposition(name: &str) -> String {
+    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    format!("attachment; filename*=UTF-8''{}", name.replace('+', "%20"))
 }
 
 /// One refusal: stands alone as an error body, or per item in `data` or `watch`.
@@ -104,6 +133,36 @@ impl Refusal {
             "INVALID_MODULE",
             "the module name given seems to be invalid",
             json!({"resource_path_index": 0}),
+        )
+    }
+
+    /// A key of the body that must be there and is not.
+    pub(crate) fn mandatory(name: &str, json_path: &str) -> Self {
+        Self::new(
+            "MANDATORY_NOT_FOUND",
+            "required field not found",
+            json!({"api_name": name, "json_path": json_path}),
+        )
+    }
+
+    /// A key of the body with a value that cannot be.
+    pub(crate) fn invalid_key(name: &str, json_path: &str) -> Self {
+        Self::invalid_data(json!({"api_name": name, "json_path": json_path}))
+    }
+
+    pub(crate) fn parameter_missing(name: &str) -> Self {
+        Self::new(
+            "REQUIRED_PARAM_MISSING",
+            "One of the expected parameter is missing",
+            json!({"param_name": name}),
+        )
+    }
+
+    pub(crate) fn unreadable_json() -> Self {
+        Self::new(
+            "JSON_PARSE_ERROR",
+            "unable to parse the JSON of the body",
+            json!({}),
         )
     }
 

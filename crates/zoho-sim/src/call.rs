@@ -7,6 +7,9 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::family::Family;
+use crate::query_call::{QueryOperation, Related};
+
 /// What kind of call was made, for counting and for faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +30,22 @@ pub enum Kind {
     ReadDeleted,
     /// `GET /{module}/actions/count`.
     Count,
+    /// `POST /coql`.
+    Coql,
+    /// `GET /{module}/search`.
+    Search,
+    /// Long texts in full.
+    FullData,
+    /// A related list of a record.
+    Related,
+    /// Anything on `/settings/tags`.
+    Tags,
+    /// Tags put on records, or taken off.
+    TagRecords,
+    /// `GET /{module}/{id}/__timeline`.
+    Timeline,
+    /// Anything on `/{module}/{id}/Locking_Information__s`.
+    Lock,
     /// `POST /{module}`.
     Insert,
     /// `PUT /{module}` and `PUT /{module}/{id}`.
@@ -35,8 +54,28 @@ pub enum Kind {
     Upsert,
     /// `DELETE /{module}` and `DELETE /{module}/{id}`.
     Delete,
+    /// `POST /{module}/actions/mass_delete`.
+    MassDelete,
+    /// `DELETE /settings/recycle_bin` and `DELETE /settings/recycle_bin/{id}`.
+    RecycleBin,
     /// `POST /Leads/{id}/actions/convert`.
     Convert,
+    /// Notes of a record.
+    Notes,
+    /// Attachments, photos, uploaded files.
+    Files,
+    /// `POST /{module}/{id}/actions/send_mail`.
+    Mail,
+    /// `POST /crm/bulk/v8/read`.
+    BulkRead,
+    /// `POST /crm/bulk/v8/write`.
+    BulkWrite,
+    /// The state and the result of a bulk job, and the upload for one.
+    BulkJob,
+    /// `POST /__composite_requests`.
+    Composite,
+    /// Workflow webhooks and their failures.
+    Automation,
     /// Anything on `/actions/watch`.
     Watch,
     /// A path or method the simulator does not know.
@@ -62,6 +101,9 @@ pub(crate) enum Operation {
     Deleted(String),
     Count(String),
     Convert(String),
+    /// One of the families beside records, users and metadata.
+    Family(Family),
+    Query(QueryOperation),
     Control(Vec<String>),
     UnknownPath,
     WrongMethod,
@@ -132,6 +174,8 @@ impl Call {
             Operation::Deleted(_) => Kind::ReadDeleted,
             Operation::Count(_) => Kind::Count,
             Operation::Convert(_) => Kind::Convert,
+            Operation::Family(family) => family.kind(&self.method),
+            Operation::Query(operation) => operation.kind(&self.method),
             Operation::Control(_) | Operation::UnknownPath | Operation::WrongMethod => {
                 Kind::Unknown
             }
@@ -149,6 +193,13 @@ impl Call {
 impl Operation {
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
+        if let Some((family, methods)) = Family::of(&parts) {
+            return if methods.contains(method) {
+                Self::Family(family)
+            } else {
+                Self::WrongMethod
+            };
+        }
         let (operation, methods): (Self, &[Method]) = match parts.as_slice() {
             ["sim", rest @ ..] => {
                 return Self::Control(rest.iter().map(ToString::to_string).collect());
@@ -169,6 +220,9 @@ impl Operation {
     fn of_crm(parts: &[&str]) -> (Self, &'static [Method]) {
         const READ: &[Method] = &[Method::GET];
         const ADD: &[Method] = &[Method::POST];
+        if let Some((operation, methods)) = QueryOperation::of(parts) {
+            return (Self::Query(operation), methods);
+        }
         match *parts {
             ["users"] => (Self::Users, READ),
             ["users", id] => (Self::User(id.into()), READ),
@@ -199,6 +253,14 @@ impl Operation {
                 Self::Record(module.into(), id.into()),
                 &[Method::GET, Method::PUT, Method::DELETE],
             ),
+            [module, id, list] if id.bytes().all(|it| it.is_ascii_digit()) => {
+                let related = Related {
+                    module: module.into(),
+                    id: id.into(),
+                    list: list.into(),
+                };
+                (Self::Query(QueryOperation::Related(related)), READ)
+            }
             _ => (Self::UnknownPath, &[]),
         }
     }

@@ -182,13 +182,12 @@ impl Post {
         if let Some(shared) = self.shared.upgrade() {
             shared.world(|world| world.counters.callbacks.sent += 1);
         }
-        let answer = self
-            .client
-            .post(callback.url)
-            .header("content-type", "application/json;charset=UTF-8")
-            .body(callback.body)
-            .send()
-            .await;
+        let fired = callback.fired;
+        let mut request = self.client.request(callback.method, callback.url);
+        for (name, value) in &callback.headers {
+            request = request.header(name, value);
+        }
+        let answer = request.body(callback.body).send().await;
         let status = match answer {
             Ok(answer) => {
                 let status = answer.status().as_u16();
@@ -210,6 +209,10 @@ impl Post {
                     None => counters.unanswered += 1,
                 }
                 counters.waiting = counters.waiting.saturating_sub(1);
+                let well = status.is_some_and(|it| (200..300).contains(&it));
+                if let Some(fired) = fired.filter(|_| !well) {
+                    world.webhook_failed(fired, status);
+                }
             });
             shared.settled.notify_waiters();
         }

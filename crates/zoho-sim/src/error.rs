@@ -12,6 +12,12 @@ pub enum SimError {
     /// The script of faults is full.
     #[error("too many faults at once")]
     TooManyFaults,
+    /// More records at once than are made.
+    #[error("more than {0} records at once")]
+    TooManyRecords(usize),
+    /// A module has as many tags as it can.
+    #[error("too many tags")]
+    TooManyTags,
     /// There is no such module.
     #[error("no such module: {0}")]
     UnknownModule(String),

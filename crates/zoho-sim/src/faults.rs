@@ -44,10 +44,16 @@ pub enum On {
     ReadOne,
     /// Inserts, updates, upserts, deletes, conversions.
     Write,
+    /// COQL and search.
+    Query,
     /// `/actions/watch`.
     Watch,
     /// Users, org, modules, fields.
     Metadata,
+    /// Bulk jobs: made, asked for, fetched, and the upload for one.
+    Bulk,
+    /// Attachments, photos, files.
+    Files,
     /// The callbacks the simulator sends.
     Callback,
 }
@@ -72,6 +78,10 @@ pub enum What {
     StaleMs(u64),
     /// A read: these ids are not found; all of them, if none is named.
     Missing(Vec<String>),
+    /// A bulk job: it is taken, and fails.
+    FailJob,
+    /// A conversion: answered 202, done in the background.
+    Schedule,
     /// A callback: never sent.
     Drop,
     /// A callback: sent twice.
@@ -94,6 +104,16 @@ pub(crate) struct CallTrouble {
     pub(crate) stale: Option<Duration>,
     /// Do not find these; all of them, if the list is empty.
     pub(crate) missing: Option<Vec<String>>,
+    pub(crate) job: Option<JobTrouble>,
+}
+
+/// What becomes of the job that a call makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobTrouble {
+    /// It fails.
+    Fails,
+    /// There is one at all, where the call would do its work at once.
+    Scheduled,
 }
 
 /// What the faults hold for one callback.
@@ -149,6 +169,8 @@ impl Script {
                 What::DropAnswer => trouble.drop_after = true,
                 What::StaleMs(ms) => trouble.stale = Some(Duration::from_millis(ms)),
                 What::Missing(ids) => trouble.missing = Some(ids),
+                What::FailJob => trouble.job = Some(JobTrouble::Fails),
+                What::Schedule => trouble.job = Some(JobTrouble::Scheduled),
                 What::Drop | What::Duplicate | What::Reorder | What::DelayMs(_) => {}
             }
         }
@@ -169,6 +191,8 @@ impl Script {
                 | What::DropConnection
                 | What::DropAnswer
                 | What::StaleMs(_)
+                | What::FailJob
+                | What::Schedule
                 | What::Missing(_) => {}
             }
         }
@@ -208,10 +232,20 @@ impl On {
             Self::ReadOne => kind == Kind::ReadOne,
             Self::Write => matches!(
                 kind,
-                Kind::Insert | Kind::Update | Kind::Upsert | Kind::Delete | Kind::Convert
+                Kind::Insert
+                    | Kind::Update
+                    | Kind::Upsert
+                    | Kind::Delete
+                    | Kind::MassDelete
+                    | Kind::RecycleBin
+                    | Kind::TagRecords
+                    | Kind::Convert
             ),
+            Self::Query => matches!(kind, Kind::Coql | Kind::Search),
             Self::Watch => kind == Kind::Watch,
             Self::Metadata => kind == Kind::Metadata,
+            Self::Bulk => matches!(kind, Kind::BulkRead | Kind::BulkWrite | Kind::BulkJob),
+            Self::Files => kind == Kind::Files,
             Self::Callback => false,
         }
     }
@@ -244,6 +278,23 @@ mod tests {
             .count();
         assert_eq!(hits, 2);
         assert!(script.faults().is_empty());
+    }
+
+    #[test]
+    fn queries_are_hit_as_a_kind_of_their_own() {
+        let mut script = Script::new(1);
+        script.add(fault(On::Query, What::Status(503), None, 1.0));
+        for (kind, status) in [
+            (Kind::Coql, Some(503)),
+            (Kind::Search, Some(503)),
+            (Kind::ReadList, None),
+            (Kind::TagRecords, None),
+        ] {
+            assert_eq!(script.for_call(kind).status, status, "{kind}");
+        }
+        let mut script = Script::new(1);
+        script.add(fault(On::Write, What::Status(500), None, 1.0));
+        assert_eq!(script.for_call(Kind::TagRecords).status, Some(500));
     }
 
     #[test]

@@ -5,8 +5,17 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::SimError,
-    world::{World, channel::Event, module::Field, notify::Change, people::Who, record::Reading},
+    time,
+    world::{
+        World, channel::Event, generate::read_counts, module::Field, notify::Change, people::Who,
+        record::Reading,
+    },
 };
+
+/// The key of a snapshot that asks for generated records.
+const GENERATE: &str = "$generate";
+/// The key of a snapshot that brings tags.
+const TAGS: &str = "$tags";
 
 /// Inserts records with one call, so with one callback per channel; gives their ids.
 pub(crate) fn insert(
@@ -22,6 +31,7 @@ pub(crate) fn insert(
             .map_err(|_no_table| SimError::UnknownModule(module.to_owned()))?;
         changes.push(change);
     }
+    world.run_workflows(module, Event::Create, &changes);
     world.notify(module, Event::Create, &changes);
     Ok(changes.iter().map(|it| it.id.to_string()).collect())
 }
@@ -35,8 +45,27 @@ pub(crate) fn update(world: &mut World, module: &str, rows: Vec<Value>) -> Resul
         let values = learned(world, module, row)?;
         changes.extend(world.update(module, id, values, Who::Person));
     }
+    world.run_workflows(module, Event::Edit, &changes);
     world.notify_edits(module, changes);
     Ok(())
+}
+
+/// A workflow rule that calls a webhook; gives the rule's id.
+pub(crate) fn workflow_rule(
+    world: &mut World,
+    (module, operation): (&str, &str),
+    webhook: &str,
+) -> Result<String, SimError> {
+    let event = match operation {
+        "insert" => Event::Create,
+        "update" => Event::Edit,
+        "delete" => Event::Delete,
+        _ => return Err(SimError::Unreadable),
+    };
+    let unknown = || SimError::UnknownRecord(webhook.to_owned());
+    let id = webhook.parse().map_err(|_no_number| unknown())?;
+    let rule = world.add_rule(module, event, id).ok_or_else(unknown)?;
+    Ok(rule.to_string())
 }
 
 /// Deletes records with one call.
@@ -49,6 +78,7 @@ pub(crate) fn delete(world: &mut World, module: &str, ids: &[&str]) -> Result<()
         .into_iter()
         .filter_map(|id| world.delete(module, id, Who::Person))
         .collect();
+    world.run_workflows(module, Event::Delete, &changes);
     world.notify(module, Event::Delete, &changes);
     Ok(())
 }
@@ -69,28 +99,71 @@ pub(crate) fn records(world: &World, module: &str) -> Vec<Value> {
     })
 }
 
+/// All mails, sent and scheduled.
+pub(crate) fn mails(world: &World) -> Vec<Value> {
+    let mails = world.papers.mails.iter();
+    mails
+        .map(|(id, mail)| crate::api::shown_mail(id, mail))
+        .collect()
+}
+
 /// Loads `{"Leads": [{...}], ...}` without telling any channel; gives the number of records.
+/// `"$generate": {"Contacts": 1000}` makes records from the seed, and
+/// `"$tags": {"Leads": [{"name": "hot"}]}` brings tags.
 pub(crate) fn load(world: &mut World, snapshot: &Value) -> Result<usize, SimError> {
     let modules = snapshot.as_object().ok_or(SimError::Unreadable)?;
     let mut loaded = 0;
     for (module, rows) in modules {
+        if module == GENERATE {
+            for (module, count) in read_counts(rows)? {
+                loaded += world.generate(&module, count)?;
+            }
+            continue;
+        }
+        if module == TAGS {
+            load_tags(world, rows)?;
+            continue;
+        }
         for row in rows.as_array().ok_or(SimError::Unreadable)? {
             let id = row
                 .get("id")
                 .and_then(Value::as_str)
                 .and_then(|it| it.parse().ok());
             let values = learned(world, module, row.clone())?;
-            match id {
-                Some(id) => world.insert_as(module, id, values, Who::Person),
-                None => world
-                    .insert(module, values, Who::Person)
-                    .map_err(|_no_table| SimError::UnknownModule(module.clone()))
-                    .map(drop)?,
-            }
+            let id = id.unwrap_or_else(|| world.next_id());
+            world.insert_as(module, id, values, Who::Person);
+            settle(world, module, id, row);
             loaded += 1;
         }
     }
     Ok(loaded)
+}
+
+/// `{"Leads": [{"name", "color_code"?}], ...}`; tags that are there already stay.
+fn load_tags(world: &mut World, tags: &Value) -> Result<(), SimError> {
+    for (module, tags) in tags.as_object().ok_or(SimError::Unreadable)? {
+        for tag in tags.as_array().ok_or(SimError::Unreadable)? {
+            let text = |key| tag.get(key).and_then(Value::as_str);
+            let name = text("name").ok_or(SimError::Unreadable)?;
+            if world.tag_named(module, name).is_none() {
+                let color = text("color_code").map(ToOwned::to_owned);
+                let made = world.add_tag(module, name, color, Who::Person);
+                made.ok_or(SimError::TooManyTags)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A loaded record has always been there, since the times that it may bring.
+fn settle(world: &mut World, module: &str, id: u64, row: &Value) {
+    let now = world.clock.now();
+    let at = |name| row.get(name)?.as_str().and_then(time::parse);
+    let created = at("Created_Time").unwrap_or(now);
+    let modified = at("Modified_Time").unwrap_or(created);
+    if let Some(table) = world.tables.get_mut(module) {
+        table.settle(id, created, modified);
+    }
 }
 
 /// Sends callbacks about records without changing any, to every channel that hears of such

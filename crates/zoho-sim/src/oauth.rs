@@ -6,11 +6,12 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{
-    answer::{Answer, put},
+    answer::{Answer, File, put},
     call::{Call, Operation},
     world::{
         World,
-        tokens::{ACCESS_SECONDS, CLIENT_ID, CLIENT_SECRET, TokenError},
+        scopes::Scopes,
+        tokens::{ACCESS_SECONDS, Access, CLIENT_ID, CLIENT_SECRET, TokenError},
     },
 };
 
@@ -36,7 +37,7 @@ pub(crate) fn answer(world: &mut World, call: &Call, parameters: &[(String, Stri
         return revoke(world, get("token"));
     }
     if call.operation == Operation::Authorize {
-        return authorize(world, get("client_id"), get("redirect_uri"), get("state"));
+        return authorize(world, &get);
     }
     let granted = token(world, &get);
     let counters = &mut world.counters;
@@ -76,7 +77,10 @@ fn token<'a>(world: &mut World, get: &impl Fn(&str) -> &'a str) -> Result<Value,
     };
     let mut body = json!({
         "access_token": access,
-        "scope": "ZohoCRM.modules.ALL ZohoCRM.settings.ALL ZohoCRM.notifications.ALL ZohoCRM.users.ALL ZohoCRM.org.ALL",
+        "scope": match world.tokens.access(&access, now) {
+            Access::Granted(scopes) => json!(scopes.told()),
+            Access::Invalid => Value::Null,
+        },
         "api_domain": world.base_url,
         "token_type": "Bearer",
         "expires_in": ACCESS_SECONDS,
@@ -102,22 +106,31 @@ fn revoke(world: &mut World, token: &str) -> Answer {
     if world.tokens.revoke(token) {
         return Answer::ok(json!({"status": "success"}));
     }
-    // The real one answers 400 with a page of HTML.
-    Answer::json(StatusCode::BAD_REQUEST, json!("<html>invalid token</html>"))
+    // As seen in the field.
+    let mut answer = Answer::file(File {
+        name: String::new(),
+        content_type: "text/html;charset=UTF-8",
+        bytes: Bytes::from_static(b"<html><body>invalid token</body></html>"),
+    });
+    answer.status = StatusCode::BAD_REQUEST;
+    answer
 }
 
 /// The consent page, without the page: the user always agrees.
-fn authorize(world: &mut World, client_id: &str, redirect_uri: &str, state: &str) -> Answer {
-    if client_id != CLIENT_ID {
+fn authorize<'a>(world: &mut World, get: &impl Fn(&str) -> &'a str) -> Answer {
+    let redirect_uri = get("redirect_uri");
+    if get("client_id") != CLIENT_ID {
         return Answer::ok(json!({"error": "invalid_client"}));
     }
     let Ok(mut to) = url::Url::parse(redirect_uri) else {
         return Answer::ok(json!({"error": "invalid_redirect_uri"}));
     };
     let now = world.clock.monotonic();
-    let code = world.tokens.issue_code(Some(redirect_uri.to_owned()), now);
+    let redirect_uri = Some(redirect_uri.to_owned());
+    let scopes = Scopes::read(get("scope"));
+    let code = world.tokens.issue_code(redirect_uri, scopes, now);
     to.query_pairs_mut()
-        .append_pair("state", state)
+        .append_pair("state", get("state"))
         .append_pair("location", "us")
         .append_pair("code", &code)
         .append_pair("accounts-server", &world.base_url);

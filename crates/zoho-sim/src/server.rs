@@ -27,7 +27,7 @@ use crate::{
 /// Connections open at once; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 768;
 /// The largest body read.
-const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+const BODY_BYTES_MAX: usize = 28 * 1024 * 1024;
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -84,30 +84,23 @@ async fn answer(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Dropped> {
-    let (answer, api) = match read(request).await {
-        Err(refusal) => (refusal.answer(StatusCode::PAYLOAD_TOO_LARGE), false),
+    let answer = match read(request).await {
+        Err(refusal) => refusal.answer(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(call) => {
             if let Operation::Control(path) = &call.operation {
-                (control::answer(shared, &call, path).await, false)
+                control::answer(shared, &call, path).await
             } else if matches!(call.kind(), Kind::Token | Kind::Accounts) {
-                (accounts(shared, &call).await?, false)
+                accounts(shared, &call).await?
             } else {
-                (crm(shared, &call).await?, true)
+                let answer = crm(shared, &call).await?;
+                shared.world(|world| api::with_headers(world, &call, answer))
             }
         }
     };
-    let header = shared.world(|world| {
-        *world
-            .counters
-            .answers
-            .entry(answer.status.as_u16())
-            .or_default() += 1;
-        api.then(|| api::credits_header(world)).flatten()
+    shared.world(|world| {
+        let answers = &mut world.counters.answers;
+        *answers.entry(answer.status.as_u16()).or_default() += 1;
     });
-    let answer = match header {
-        Some((name, value)) => answer.with_header(name, value),
-        None => answer,
-    };
     Ok(answer.into_response(shared.clock.now()))
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -20,6 +21,16 @@ pub struct Settings {
     pub edition: Edition,
     /// API credits per rolling 24 hours.
     pub daily_credits: u64,
+    /// How long a bulk job or a conversion in the background takes: a third of it added, a third
+    /// queued, a third in progress.
+    pub bulk_time: Duration,
+    /// Records per page of a bulk read; Zoho's are 200,000.
+    pub bulk_page_rows: usize,
+    /// How long search takes to know of a change, at least and at most: each record has its own
+    /// delay. What was loaded or generated is known at once.
+    pub index_delay: RangeInclusive<Duration>,
+    /// Take workflow webhooks to loopback and private hosts, which Zoho refuses.
+    pub webhooks_to_private_hosts: bool,
     /// What callers are told to call (`api_domain`, `resource_uri`), if not the listen address.
     pub public_url: Option<String>,
     /// Where the time comes from.
@@ -27,7 +38,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Any free loopback port, no latency, Enterprise with its largest credit limit, the real clock.
+    /// Any free loopback port, no latency, Enterprise with its largest credit limit, bulk jobs of
+    /// 300 ms, search 2 to 5 s behind, the real clock.
     pub fn on_loopback() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -35,6 +47,10 @@ impl Settings {
             latency: Duration::ZERO,
             edition: Edition::Enterprise,
             daily_credits: 5_000_000,
+            bulk_time: Duration::from_millis(300),
+            bulk_page_rows: 200_000,
+            webhooks_to_private_hosts: false,
+            index_delay: Duration::from_secs(2)..=Duration::from_secs(5),
             public_url: None,
             clock: Clock::real(),
         }

@@ -18,10 +18,10 @@ use crate::{
     counters::Counters,
     error::SimError,
     faults::Fault,
-    hands, server,
+    hands, jobs, server,
     settings::Settings,
     shared::Shared,
-    world::{World, tokens},
+    world::{World, scopes::Scopes, tokens},
 };
 
 /// A running simulator of one Zoho org. Dropping it stops it; [`Sim::shutdown`] also waits.
@@ -68,6 +68,7 @@ impl Sim {
         let shared = Arc::new(Shared::new(world, lanes, stop.clone()));
         let tasks = TaskTracker::new();
         callbacks::run(ends, &shared, &tasks)?;
+        tasks.spawn(jobs::run(Arc::clone(&shared)));
         tasks.spawn(server::run(listener, Arc::clone(&shared), tasks.clone()));
         Ok(Self {
             address,
@@ -102,6 +103,11 @@ impl Sim {
     /// Changes the latency of the calls to come.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.world(|world| world.latency = latency);
+    }
+
+    /// Changes how long the bulk jobs to come take.
+    pub fn set_bulk_time(&self, takes: Duration) {
+        self.shared.world(|world| world.jobs.takes = takes);
     }
 
     /// Inserts a record and gives its id.
@@ -156,13 +162,45 @@ impl Sim {
         self.shared.world(|world| hands::records(world, module))
     }
 
+    /// All mails, sent and scheduled: `{"message_id", "module", "record_id", "status": sent |
+    /// scheduled, "time", "mail"}`.
+    pub fn mails(&self) -> Vec<Value> {
+        self.shared.world(|world| hands::mails(world))
+    }
+
+    /// Makes a workflow rule: changes of the module's records by `operation` (insert, update or
+    /// delete) call the webhook. Gives the rule's id.
+    ///
+    /// # Errors
+    /// When there is no such webhook of the module, or no such operation.
+    pub fn workflow_rule(
+        &self,
+        module: &str,
+        operation: &str,
+        webhook: &str,
+    ) -> Result<String, SimError> {
+        self.shared
+            .world(|world| hands::workflow_rule(world, (module, operation), webhook))
+    }
+
     /// Loads `{"Leads": [{...}], ...}` and gives the number of records. No channel hears of it.
-    /// A row may bring its own `id`.
+    /// A row may bring its own `id`, `Created_Time` and `Modified_Time`. The key `$generate`, as in
+    /// `{"$generate": {"Contacts": 1000}}`, makes records as [`Sim::generate`] does, and
+    /// `{"$tags": {"Leads": [{"name": "hot"}]}}` brings tags.
     ///
     /// # Errors
     /// When it is not of that shape.
     pub fn load(&self, snapshot: &Value) -> Result<usize, SimError> {
         self.shared.world(|world| hands::load(world, snapshot))
+    }
+
+    /// Makes `count` records of a module from the seed, a second apart, the last one now; gives
+    /// their number. No channel hears of it, and search finds them at once.
+    ///
+    /// # Errors
+    /// When there is no such module, or more than a million are asked for.
+    pub fn generate(&self, module: &str, count: usize) -> Result<usize, SimError> {
+        self.shared.world(|world| world.generate(module, count))
     }
 
     /// Does what `POST /crm/v8/actions/watch` does with this body, `{"watch": [...]}`, and gives
@@ -191,9 +229,16 @@ impl Sim {
 
     /// Issues a code for the grant `authorization_code`, as the console does for a self client.
     pub fn issue_code(&self) -> String {
+        self.issue_code_for(&[])
+    }
+
+    /// As [`Sim::issue_code`], for tokens that may do only what these scopes grant, such as
+    /// `ZohoCRM.modules.leads.READ`; everything, if there are none.
+    pub fn issue_code_for(&self, scopes: &[&str]) -> String {
+        let scopes = Scopes::read(&scopes.join(","));
         self.shared.world(|world| {
             let now = world.clock.monotonic();
-            world.tokens.issue_code(None, now)
+            world.tokens.issue_code(None, scopes, now)
         })
     }
 

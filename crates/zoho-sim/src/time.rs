@@ -5,6 +5,11 @@ use jiff::{Timestamp, fmt::rfc2822, tz::Offset};
 /// The simulated org lives at +05:30, so that a client that ignores offsets is caught.
 const ORG_OFFSET_SECONDS: i32 = 19_800;
 
+/// The org's offset from UTC.
+pub(crate) fn org_offset() -> Offset {
+    Offset::from_seconds(ORG_OFFSET_SECONDS).unwrap_or(Offset::UTC)
+}
+
 /// `2026-11-22T21:10:00+05:30`: whole seconds, with the org's offset.
 pub(crate) fn zoho(at: Timestamp) -> String {
     let offset = Offset::from_seconds(ORG_OFFSET_SECONDS).unwrap_or(Offset::UTC);

@@ -66,6 +66,8 @@ pub struct PullState {
     leases: Leases,
     /// Writes that go on when a consumer hangs up.
     writes: TaskTracker,
+    /// Consumers that wait are answered then.
+    stopping: CancellationToken,
 }
 
 /// Who asks, once its token has been checked.
@@ -99,9 +101,14 @@ async fn lease(
     }
     let max = ask.max.unwrap_or(EVENTS_DEFAULT).clamp(1, EVENTS_MAX);
     let due = state.store.due(&caller.destination, max.min(room));
-    let due = tokio::time::timeout(wait.clamp(WAIT_MIN, WAIT_MAX), due).await;
+    let due = tokio::time::timeout(wait.clamp(WAIT_MIN, WAIT_MAX), due);
+    let due = tokio::select! {
+        biased;
+        due = due => due.unwrap_or_default(),
+        () = state.stopping.cancelled() => vec![],
+    };
     // No await from here on: a consumer that hangs up must not take a delivery along.
-    let events = state.hand_out(&caller, due.unwrap_or_default());
+    let events = state.hand_out(&caller, due);
     Ok(Json(Leased { events }))
 }
 
@@ -162,6 +169,7 @@ impl PullState {
             destinations: RwLock::default(),
             leases: Leases::default(),
             writes: TaskTracker::new(),
+            stopping: CancellationToken::new(),
         };
         state.replace(destinations);
         Arc::new(state)
@@ -196,6 +204,7 @@ impl PullState {
                 () = cancel.cancelled() => {}
             }
         }
+        self.stopping.cancel();
         self.end_leases(Duration::MAX);
         self.writes.close();
         self.writes.wait().await;
@@ -285,7 +294,7 @@ impl PullState {
         let settlements = found
             .iter()
             .map(|lease| settlement(&lease.delivery, Settled::Delivered))
-            .collect();
+            .collect::<Arc<[_]>>();
         match self.store.settle(settlements).await {
             Ok(()) => {
                 self.metrics
@@ -304,7 +313,8 @@ impl PullState {
 
     /// Until it is written, or can never be: then they are due again after the next start.
     async fn settle_surely(self: Arc<Self>, settlements: Vec<Settlement>) {
-        while let Err(error) = self.store.settle(settlements.clone()).await {
+        let settlements: Arc<[Settlement]> = settlements.into();
+        while let Err(error) = self.store.settle(Arc::clone(&settlements)).await {
             match error {
                 StoreError::Unavailable {
                     reason,

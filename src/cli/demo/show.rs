@@ -95,6 +95,7 @@ impl Screen {
                     ("unwanted", c.unwanted),
                     ("unmatched", c.unmatched),
                     ("superseded", c.superseded),
+                    ("echo", c.echo),
                     ("quarantined", c.quarantined),
                     ("waiting", c.waiting),
                 ],

@@ -50,7 +50,6 @@ const LANES: usize = 4;
 pub(super) const CAPACITY: Capacity = Capacity {
     window: WINDOW,
     lanes: LANES,
-    linger: Duration::ZERO,
 };
 
 /// Asks that wait for the owner: each lane has one at most, and one that comes back.

@@ -27,7 +27,6 @@ use crate::event::{Delivery, DestinationName};
 pub(super) const CAPACITY: Capacity = Capacity {
     window: 1,
     lanes: 32,
-    linger: Duration::ZERO,
 };
 
 /// Connections kept open for the next request.

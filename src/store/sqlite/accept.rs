@@ -10,7 +10,10 @@ use super::{
     totals::Totals,
 };
 use crate::{
-    event::{Change, DestinationName, NotificationId, QuarantineReason, RecordId, RecordKey},
+    event::{
+        Change, ChangeOutcome, DestinationName, NotificationId, Operation, OwnWrite,
+        QuarantineReason, RecordId, RecordKey,
+    },
     store::{
         dedup::Dedup,
         types::{Accept, Accepted, Content, DedupKey, NotificationNo, QuarantinedKind},
@@ -44,6 +47,8 @@ pub(super) enum Effect {
     DeliveryDropped(DestinationName, DeliveryClosed),
     /// A delivery waits until then.
     Again(DestinationName, RecordKey, i64, i64),
+    /// A write of ours is to be remembered.
+    Wrote(OwnWrite, Timestamp),
     /// Rows of a destination went to quarantine; true when none is left.
     Removed(DestinationName, u64, bool),
 }
@@ -81,7 +86,12 @@ impl Transaction<'_> {
             Content::Changes(changes) => {
                 self.totals.notifications_split += 1;
                 for change in changes {
-                    self.open_change(NotificationNo(no), change)?;
+                    // A delete is closed in the order of its record, since it makes older changes superseded.
+                    if accept.unwanted && change.operation != Operation::Delete {
+                        self.close_unwanted(no, &change)?;
+                    } else {
+                        self.open_change(NotificationNo(no), change)?;
+                    }
                 }
             }
             Content::Unreadable { detail } => {
@@ -172,6 +182,43 @@ impl Transaction<'_> {
             due: 0,
             content: Some(((notification_no, change), bytes)),
         }));
+        Ok(())
+    }
+
+    /// What [`Self::open_change`] and closing it as unwanted come to. Its sequence is never sent.
+    fn close_unwanted(&mut self, notification_no: i64, change: &Change) -> Result<(), Fault> {
+        self.totals.change_no += 1;
+        self.totals.changes_created += 1;
+        self.totals.changes_unwanted += 1;
+        let connection = match &change.connection {
+            Some(name) => Some(self.names.no(self.connection, name.as_str())?),
+            None => None,
+        };
+        let now = self.now.as_microsecond();
+        self.connection
+            .prepare_cached(
+                "INSERT INTO event (no, notification_no, key, id, source, connection, module, record, operation,
+                 server_time, accepted_at, origin, version, detail, outcome, sequence, closed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16)",
+            )?
+            .execute(params![
+                self.totals.change_no,
+                notification_no,
+                change.key().as_i64(),
+                change.id.uuid().as_bytes(),
+                self.names.no(self.connection, change.source.as_str())?,
+                connection,
+                change.module.as_str(),
+                change.record.as_ref().map(RecordId::as_str),
+                change.operation.as_str(),
+                change.server_time.as_microsecond(),
+                change.accepted_at.as_microsecond(),
+                change.origin.as_str(),
+                VERSION,
+                encode::detail(change)?,
+                ChangeOutcome::Unwanted.as_str(),
+                now,
+            ])?;
         Ok(())
     }
 

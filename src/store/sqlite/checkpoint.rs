@@ -16,10 +16,12 @@ use super::file::{self, Fault, PAGE_BYTES};
 
 /// A frame of the log: a page and its header.
 const FRAME_BYTES: u64 = PAGE_BYTES + 24;
-/// Every so many bytes of log a passive checkpoint is asked for.
-const PASSIVE_BYTES: u64 = 8 << 20;
+/// Every so many bytes of log a passive checkpoint is asked for: each makes the commits beside it slower.
+const PASSIVE_BYTES: u64 = 32 << 20;
 /// Beyond so many bytes the writer stands still until the log can begin anew.
 const RESTART_BYTES: u64 = 64 << 20;
+/// A log that could not begin anew, since somebody reads it, is tried again after so many bytes more.
+const AGAIN_BYTES: u64 = 8 << 20;
 
 /// The thread that runs passive checkpoints, and the writer's view of the log.
 #[derive(Debug)]
@@ -103,7 +105,7 @@ impl Checkpointer {
             self.asked_at = 0;
             RESTART_BYTES
         } else {
-            self.wal_bytes() + PASSIVE_BYTES
+            self.wal_bytes() + AGAIN_BYTES
         };
         Ok(busy == 0)
     }

@@ -20,7 +20,7 @@ use crate::{
 
 impl Transaction<'_> {
     /// Closes a change; one that is no longer open is skipped.
-    pub(super) fn finish(&mut self, finish: Finish) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, finish: &Finish) -> Result<(), Fault> {
         let Finish {
             claim,
             outcome,
@@ -28,14 +28,20 @@ impl Transaction<'_> {
             seen,
         } = finish;
         let mut rows = 0;
-        if self.close_change(&claim, &outcome, seen.as_ref())? {
+        if self.close_change(claim, outcome, seen.as_ref())? {
             rows = 1;
-            self.update_snapshot(&claim, &outcome, seen.is_some())?;
+            self.update_snapshot(claim, outcome, seen.is_some())?;
             self.totals.sequence = self.totals.sequence.max(claim.sequence.as_i64());
             for delivery in deliveries {
-                self.queue_delivery(&claim, delivery)?;
+                self.queue_delivery(claim, delivery.clone())?;
             }
-            self.count(&outcome);
+            self.count(outcome);
+            if let ChangeOutcome::Echo {
+                explained: Some(write),
+            } = outcome
+            {
+                self.remember_write((**write).clone())?;
+            }
         }
         let next = self.next_change(claim.key)?;
         self.effects
@@ -48,6 +54,7 @@ impl Transaction<'_> {
             ChangeOutcome::Unwanted => &mut self.totals.changes_unwanted,
             ChangeOutcome::Unmatched => &mut self.totals.changes_unmatched,
             ChangeOutcome::Superseded => &mut self.totals.changes_superseded,
+            ChangeOutcome::Echo { .. } => &mut self.totals.changes_echo,
             ChangeOutcome::Planned => &mut self.totals.changes_planned,
             ChangeOutcome::Quarantined { .. } => &mut self.totals.changes_quarantined,
         };

@@ -59,15 +59,11 @@ pub(super) fn do_work(
     match work {
         Work::Finish(finishes, answer) => {
             answers.push(Pending::Done(answer));
-            finishes
-                .into_iter()
-                .try_for_each(|it| transaction.finish(it))
+            finishes.iter().try_for_each(|it| transaction.finish(it))
         }
         Work::Settle(settlements, answer) => {
             answers.push(Pending::Done(answer));
-            settlements
-                .into_iter()
-                .try_for_each(|it| transaction.settle(it))
+            settlements.iter().try_for_each(|it| transaction.settle(it))
         }
         Work::PutToken(connection, sealed, answer) => {
             answers.push(Pending::Done(answer));
@@ -116,6 +112,11 @@ pub(super) fn do_work(
 }
 
 impl Pending {
+    /// Whether its call ends with it.
+    pub(super) const fn ends(&self) -> bool {
+        !matches!(self, Self::More(_))
+    }
+
     /// Sends the answer; gives back work that goes on.
     pub(super) fn answer(self, refusal: Option<&Refusal>) -> Option<Work> {
         let error = || refusal.map(|it| StoreError::from(it.clone()));
@@ -134,6 +135,13 @@ impl Pending {
             },
         }
         None
+    }
+}
+
+/// Sends answers that end their calls.
+pub(super) async fn tell(answers: Vec<Pending>, refusal: Option<Refusal>) {
+    for pending in answers {
+        pending.answer(refusal.as_ref());
     }
 }
 

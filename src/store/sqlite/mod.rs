@@ -7,6 +7,8 @@ mod encode;
 mod accept;
 mod finish;
 mod settle;
+mod own_write;
+mod repeat;
 mod upkeep;
 mod retention;
 mod scan;

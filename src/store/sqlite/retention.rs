@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::file::Fault;
-use crate::store::types::Settings;
+use crate::store::{own_writes, types::Settings};
 
 /// What is kept per record lives at least so long.
 const RECORDS_KEPT: Duration = Duration::from_hours(35 * 24);
 /// Hashes are needed for the longest dedup window only.
 const HASHES_KEPT: Duration = Duration::from_hours(24);
+/// Writes of ours come back within seconds, or never.
+const OWN_WRITES_KEPT: Duration = own_writes::KEPT;
 /// Rows looked at in one slice.
 const SLICE_ROWS: i64 = 1_000;
 /// A pass over the tables begins so often.
@@ -28,6 +30,7 @@ const NEARLY_FULL_PERCENT: u64 = 90;
 enum Stage {
     Resting,
     Hashes(i64),
+    OwnWrites(i64),
     Receipts(i64),
     Events(i64),
     Notifications(i64),
@@ -88,7 +91,17 @@ impl Retention {
                     (sql, keep.hashes),
                     after,
                 )?;
-                next.map_or(Stage::Receipts(0), Stage::Hashes)
+                next.map_or(Stage::OwnWrites(0), Stage::Hashes)
+            }
+            Stage::OwnWrites(after) => {
+                let sql = "DELETE FROM own_write WHERE no > ?1 AND no <= ?2 AND at < ?3";
+                let next = delete(
+                    connection,
+                    ("own_write", "no", "at"),
+                    (sql, keep.own_writes),
+                    after,
+                )?;
+                next.map_or(Stage::Receipts(0), Stage::OwnWrites)
             }
             Stage::Receipts(after) => {
                 let sql = "DELETE FROM receipt WHERE no > ?1 AND no <= ?2 AND at < ?3";
@@ -125,6 +138,7 @@ impl Retention {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keep {
     hashes: i64,
+    own_writes: i64,
     events: i64,
     records: i64,
 }
@@ -137,6 +151,7 @@ impl Keep {
         };
         Self {
             hashes: before(HASHES_KEPT),
+            own_writes: before(OWN_WRITES_KEPT),
             events: if nearly_full {
                 now.as_microsecond()
             } else {

@@ -29,6 +29,10 @@ pub(super) fn apply(waiting: &Waiting, effects: Vec<Effect>) {
                 inbox.queue.closed(key, no, next, rows);
                 continue;
             }
+            Effect::Wrote(write, at) => {
+                waiting.own_writes().remember(write, at);
+                continue;
+            }
             Effect::Queued(name, row) => {
                 lane(&mut lanes, &name).queue.committed(row);
                 name

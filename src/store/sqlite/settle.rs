@@ -22,7 +22,7 @@ const ROWS_PER_SLICE: u32 = 500;
 
 impl Transaction<'_> {
     /// Writes one outcome; a delivery that is no longer there is skipped.
-    pub(super) fn settle(&mut self, settlement: Settlement) -> Result<(), Fault> {
+    pub(super) fn settle(&mut self, settlement: &Settlement) -> Result<(), Fault> {
         let Settlement {
             no,
             key,
@@ -43,7 +43,8 @@ impl Transaction<'_> {
                     )?
                     .execute(params![no.0, at, attempts, error])?;
                 if updated == 1 {
-                    self.effects.push(Effect::Again(destination, key, no.0, at));
+                    self.effects
+                        .push(Effect::Again(destination.clone(), *key, no.0, at));
                     return Ok(());
                 }
                 0
@@ -53,21 +54,28 @@ impl Transaction<'_> {
                 self.totals.deliveries_delivered += rows;
                 rows
             }
+            Settled::Written(write) => {
+                let rows = self.close_delivery(no.0, "delivered")?;
+                self.totals.deliveries_delivered += rows;
+                // It was made, whatever has become of the delivery meanwhile.
+                self.remember_write(write.clone())?;
+                rows
+            }
             Settled::Expired => {
                 let rows = self.close_delivery(no.0, "expired")?;
                 self.totals.deliveries_expired += rows;
                 rows
             }
             Settled::Quarantined { reason, detail } => {
-                self.quarantine_delivery(no.0, reason, &detail)?;
+                self.quarantine_delivery(no.0, *reason, detail)?;
                 let rows = self.close_delivery(no.0, "quarantined")?;
                 self.totals.deliveries_quarantined += rows;
                 rows
             }
         };
-        let closed = self.closed(&destination, key, no.0, rows)?;
+        let closed = self.closed(destination, *key, no.0, rows)?;
         self.effects
-            .push(Effect::DeliveryClosed(destination, closed));
+            .push(Effect::DeliveryClosed(destination.clone(), closed));
         Ok(())
     }
 

@@ -15,6 +15,7 @@ pub(super) struct Totals {
     pub(super) changes_unwanted: i64,
     pub(super) changes_unmatched: i64,
     pub(super) changes_superseded: i64,
+    pub(super) changes_echo: i64,
     pub(super) changes_planned: i64,
     pub(super) changes_quarantined: i64,
     pub(super) deliveries_planned: i64,
@@ -34,7 +35,7 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Names and places; the names are the table's.
-    fn entries(&mut self) -> [(&'static str, &mut i64); 20] {
+    fn entries(&mut self) -> [(&'static str, &mut i64); 21] {
         [
             ("notifications.accepted", &mut self.notifications_accepted),
             ("notifications.split", &mut self.notifications_split),
@@ -47,6 +48,7 @@ impl Totals {
             ("changes.unwanted", &mut self.changes_unwanted),
             ("changes.unmatched", &mut self.changes_unmatched),
             ("changes.superseded", &mut self.changes_superseded),
+            ("changes.echo", &mut self.changes_echo),
             ("changes.planned", &mut self.changes_planned),
             ("changes.quarantined", &mut self.changes_quarantined),
             ("deliveries.planned", &mut self.deliveries_planned),
@@ -111,6 +113,7 @@ impl Totals {
                 unwanted: count(self.changes_unwanted),
                 unmatched: count(self.changes_unmatched),
                 superseded: count(self.changes_superseded),
+                echo: count(self.changes_echo),
                 planned: count(self.changes_planned),
                 quarantined: count(self.changes_quarantined),
             },

@@ -16,16 +16,18 @@ use super::{
     accept::{Effect, Transaction},
     checkpoint::Checkpointer,
     file::{self, Fault, Lock},
-    group::{accept_all, do_work, refuse},
+    group::{Pending, accept_all, do_work, refuse, tell},
     names::Names,
+    own_write,
     read::Readers,
+    repeat,
     retention::{self, Retention},
     scan,
     totals::Totals,
     upkeep::HEARTBEAT,
 };
 use crate::store::{
-    dedup::{Dedup, WINDOW_MAX},
+    dedup::Dedup,
     error::{Refusal, StoreError},
     mailbox::{AcceptJob, HeldGaps, Mailbox, Work, merge_gap},
     metrics::Metrics,
@@ -55,6 +57,8 @@ pub(in crate::store) struct WriterParts {
     pub(in crate::store) mailbox: Arc<Mailbox>,
     pub(in crate::store) waiting: Arc<Waiting>,
     pub(in crate::store) ready: Arc<AtomicBool>,
+    /// Where the callers wait.
+    pub(in crate::store) runtime: tokio::runtime::Handle,
 }
 
 /// See the module.
@@ -193,12 +197,17 @@ impl Writer {
         let waiting = Arc::clone(&self.parts.waiting);
         let clock = self.parts.clock.clone();
         let gaps = std::mem::take(&mut self.gaps);
+        let mut accepts = Some(accepts);
         let result = self.write(|transaction| {
             if chores {
                 transaction.write_gaps(&gaps)?;
                 transaction.beat();
             }
-            accept_all(transaction, accepts, &mut answers)?;
+            accept_all(
+                transaction,
+                accepts.take().unwrap_or_default(),
+                &mut answers,
+            )?;
             let until = clock.monotonic() + WORK_SLICE;
             for _ in 0..WORK_PER_GROUP {
                 let Some(next) = work.pop_front() else {
@@ -227,7 +236,14 @@ impl Writer {
         // Before the answers, so that who was refused does not find it ready.
         self.tell_ready();
         let refusal = result.as_ref().err().map(Refusal::from);
-        for pending in answers {
+        if let Some(refusal) = &refusal {
+            // Not even looked at, since the transaction did not begin.
+            refuse(accepts.unwrap_or_default(), refusal);
+        }
+        let (told, going_on): (Vec<_>, Vec<_>) = answers.into_iter().partition(Pending::ends);
+        // Waking the callers one by one would cost this thread more than their rows.
+        self.parts.runtime.spawn(tell(told, refusal.clone()));
+        for pending in going_on {
             if let Some(more) = pending.answer(refusal.as_ref()) {
                 self.work.push_back(more);
             }
@@ -328,8 +344,10 @@ impl Writer {
             .waiting
             .inbox()
             .raise_sequences(self.totals.sequence);
-        self.dedup = load_dedup(&connection, self.parts.clock.now().as_microsecond())?;
+        self.dedup = repeat::load(&connection, self.parts.clock.now())?;
         scan::restart(&connection, &self.names, &self.parts.waiting)?;
+        let now = self.parts.clock.now();
+        own_write::load(&connection, &self.names, &self.parts.waiting, now)?;
         self.used_bytes = retention::used_bytes(&connection)?;
         self.checkpointer.watch(&mut connection)?;
         self.connection = Some(connection);
@@ -362,23 +380,6 @@ impl Writer {
         let ready = self.connection.is_some() && !self.disk_full && !full;
         self.parts.ready.store(ready, Ordering::Release);
     }
-}
-
-/// Hashes of the longest window, oldest first.
-fn load_dedup(connection: &Connection, now: i64) -> Result<Dedup, Fault> {
-    let window = i64::try_from(WINDOW_MAX.as_micros()).unwrap_or(i64::MAX);
-    let mut dedup = Dedup::default();
-    let mut statement = connection.prepare(
-        "SELECT notification_no, received_at, hash FROM repeat ORDER BY notification_no",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let at: i64 = row.get(1)?;
-        if at >= now.saturating_sub(window) {
-            dedup.insert(&row.get(2)?, row.get(0)?, at);
-        }
-    }
-    Ok(dedup)
 }
 
 fn unusable(fault: &Fault) -> StoreError {

@@ -1,21 +1,27 @@
 //! The door of the CRM API: faults, token, concurrency, credits.
 
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, StatusCode, header};
 use serde_json::json;
 
+use super::{composite, coql, scope, tagging};
 use crate::{
     answer::{Answer, Refusal},
     call::{Call, Kind},
     faults::CallTrouble,
-    world::{World, tokens::Access},
+    time,
+    world::{World, scopes::Scopes, tokens::Access},
 };
 
+/// The header that tells when a token expires, as composite answers spell it.
+pub(super) const RESET_HEADER: &str = "X-ACCESSTOKEN-RESET";
 /// Heavy calls of one org that may run at once, in any edition. Zoho: "API limits", v8.
 const SUB_CONCURRENCY_MAX: u32 = 10;
 /// Writes of more records than this are heavy. Same source.
 const LIGHT_RECORDS_MAX: usize = 10;
-/// Records per credit of a write. Same source.
+/// Records per credit of a write, of a mass deletion, and of tags. Same source.
 const RECORDS_PER_CREDIT: u64 = 10;
+const DELETED_PER_CREDIT: u64 = 100;
+const TAGGED_PER_CREDIT: u64 = 50;
 
 /// Whether a call may run.
 #[derive(Debug)]
@@ -64,21 +70,40 @@ pub(crate) fn leave(world: &mut World, heavy: bool) {
     }
 }
 
-/// The credits left, told as Zoho does: only after half of them are used.
-pub(crate) fn credits_header(world: &World) -> Option<(HeaderName, String)> {
-    let left = world.credits.told()?;
-    let name = HeaderName::from_static("x-api-credits-remaining");
-    Some((name, left.to_string()))
+/// The answer with the headers that the service puts on all of its answers: the credits left
+/// (only after half of them are used), and when the token expires.
+pub(crate) fn with_headers(world: &World, call: &Call, mut answer: Answer) -> Answer {
+    if let Some(left) = world.credits.told() {
+        let name = HeaderName::from_static("x-api-credits-remaining");
+        answer = answer.with_header(name, left.to_string());
+    }
+    if let Some(reset) = token_reset(world, call) {
+        answer = answer.with_header(HeaderName::from_static("x-accesstoken-reset"), reset);
+    }
+    if answer.body.is_some() {
+        let name = "attachment; filename=response.json".to_owned();
+        answer = answer.with_header(header::CONTENT_DISPOSITION, name);
+    }
+    answer.with_header(header::SERVER, "ZGS".to_owned())
 }
 
-fn authorize(world: &World, call: &Call) -> Result<(), Refusal> {
-    let token = call.header("authorization").and_then(|it| {
-        let (scheme, token) = it.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("Zoho-oauthtoken")
-            .then(|| token.trim())
-    });
-    let Some(token) = token else {
+/// When the token of a call expires.
+pub(super) fn token_reset(world: &World, call: &Call) -> Option<String> {
+    let now = world.clock.monotonic();
+    let left = world.tokens.expires(token(call)?)?.checked_sub(now)?;
+    let at = world.clock.now().checked_add(left).ok()?;
+    Some(time::zoho(time::whole_seconds(at)))
+}
+
+fn token(call: &Call) -> Option<&str> {
+    let (scheme, token) = call.header("authorization")?.split_once(' ')?;
+    let ours = scheme.eq_ignore_ascii_case("Zoho-oauthtoken");
+    ours.then(|| token.trim())
+}
+
+/// Whether the token of a call is one, and may do this.
+pub(super) fn authorize(world: &World, call: &Call) -> Result<(), Refusal> {
+    let Some(token) = token(call) else {
         return Err(Refusal::new(
             "AUTHENTICATION_FAILURE",
             "Authentication failed",
@@ -86,7 +111,15 @@ fn authorize(world: &World, call: &Call) -> Result<(), Refusal> {
         ));
     };
     match world.tokens.access(token, world.clock.monotonic()) {
-        Access::Granted => Ok(()),
+        Access::Granted(Scopes::All) => Ok(()),
+        Access::Granted(scopes) => {
+            if scope::needs(call).iter().all(|it| scopes.allow(it)) {
+                Ok(())
+            } else {
+                let message = "invalid oauth scope to access this URL";
+                Err(plain("OAUTH_SCOPE_MISMATCH", message))
+            }
+        }
         Access::Invalid => Err(invalid_token()),
     }
 }
@@ -116,7 +149,7 @@ fn enter(world: &mut World, call: &Call, heavy: bool) -> Result<(), Refusal> {
 
 /// What a call costs. Zoho: "API limits", v8. A refused call costs nothing here: whether it does
 /// is not known.
-fn cost(call: &Call) -> u64 {
+pub(super) fn cost(call: &Call) -> u64 {
     match call.kind() {
         Kind::ReadDeleted => 2,
         Kind::ReadList | Kind::ReadIds if call.parameter("cvid").is_some() => 3,
@@ -125,6 +158,13 @@ fn cost(call: &Call) -> u64 {
             records.div_ceil(RECORDS_PER_CREDIT).max(1)
         }
         Kind::Convert => 5,
+        Kind::Mail => 20,
+        Kind::BulkRead => 50,
+        Kind::BulkWrite => 500,
+        Kind::Coql => coql::cost(call),
+        Kind::Composite => composite::cost(call),
+        Kind::MassDelete => ids_sent(call).div_ceil(DELETED_PER_CREDIT).max(1),
+        Kind::TagRecords => ids_sent(call).div_ceil(TAGGED_PER_CREDIT).max(1),
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
@@ -132,10 +172,27 @@ fn cost(call: &Call) -> u64 {
         | Kind::ReadList
         | Kind::ReadOne
         | Kind::Count
+        | Kind::Search
+        | Kind::FullData
+        | Kind::Tags
+        | Kind::Related
+        | Kind::Timeline
+        | Kind::Lock
         | Kind::Delete
+        | Kind::Notes
+        | Kind::Files
+        | Kind::BulkJob
+        | Kind::Automation
+        | Kind::RecycleBin
         | Kind::Watch
         | Kind::Unknown => 1,
     }
+}
+
+/// Ids in the body.
+fn ids_sent(call: &Call) -> u64 {
+    let ids = call.json().and_then(|it| tagging::ids_sent(&it));
+    u64::try_from(ids.map_or(0, |it| it.len())).unwrap_or_default()
 }
 
 fn is_heavy(call: &Call) -> bool {
@@ -143,14 +200,28 @@ fn is_heavy(call: &Call) -> bool {
     match call.kind() {
         Kind::ReadList | Kind::ReadIds => has("cvid") || has("sort_by"),
         Kind::Insert | Kind::Update | Kind::Upsert => call.records_sent() > LIGHT_RECORDS_MAX,
-        Kind::Convert => true,
+        Kind::Coql | Kind::Search | Kind::Convert | Kind::Mail | Kind::Composite => true,
         Kind::Token
         | Kind::Accounts
         | Kind::Metadata
         | Kind::ReadOne
         | Kind::ReadDeleted
         | Kind::Count
+        | Kind::FullData
+        | Kind::Tags
+        | Kind::TagRecords
+        | Kind::Related
+        | Kind::Timeline
+        | Kind::Lock
         | Kind::Delete
+        | Kind::Notes
+        | Kind::Files
+        | Kind::BulkRead
+        | Kind::BulkWrite
+        | Kind::BulkJob
+        | Kind::Automation
+        | Kind::MassDelete
+        | Kind::RecycleBin
         | Kind::Watch
         | Kind::Unknown => false,
     }

@@ -49,7 +49,7 @@ pub(super) fn user(world: &World, id: &str) -> Answer {
 pub(super) fn org(world: &World) -> Answer {
     Answer::ok(json!({"org": [{
         "id": (world.org + 1).to_string(),
-        "zgid": (world.org / 1_000_000).to_string(),
+        "zgid": world.zgid(),
         "company_name": "Simulated Ltd",
         "domain_name": format!("org{}", world.org / 1_000_000_000_000),
         "primary_email": "patricia.boyle@example.com",

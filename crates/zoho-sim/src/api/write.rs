@@ -1,8 +1,9 @@
-//! Writes of records: insert, update, upsert, delete, convert.
+//! Writes of records: insert, update, upsert, delete.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::guard;
 use crate::{
     answer::{Answer, Refusal, per_item, put},
     call::Call,
@@ -37,14 +38,16 @@ pub(super) fn insert(world: &mut World, call: &Call, module: &str) -> Answer {
             item
         }));
     }
+    run_workflows(world, call, (module, Event::Create), &changes);
     finish(world, module, changes, Event::Create);
     per_item("data", items, StatusCode::CREATED)
 }
 
 pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&str>) -> Answer {
-    let mut data = match read_data(world, call, module) {
-        Ok(data) => data,
-        Err(refusal) => return refusal.bad_request(),
+    let read = read_data(world, call, module);
+    let (mut data, unmodified_since) = match (read, guard::read_unmodified_since(call)) {
+        (Ok(data), Ok(since)) => (data, since),
+        (Err(refusal), _) | (_, Err(refusal)) => return refusal.bad_request(),
     };
     if let (Some(id), Some(Value::Object(first))) = (id, data.first_mut()) {
         first.insert("id".into(), json!(id));
@@ -54,15 +57,27 @@ pub(super) fn update(world: &mut World, call: &Call, module: &str, id: Option<&s
     let mut changes = vec![];
     for (at, sent) in data.iter().enumerate() {
         let place = Place { module, at };
-        let written = read_id(world, place, sent).and_then(|id| update_one(world, place, sent, id));
+        let written = read_id(world, place, sent).and_then(|id| {
+            guard::check_unmodified(world, module, id, unmodified_since)?;
+            update_one(world, place, sent, id)
+        });
         items.push(written.map(|change| {
             let item = success(world, module, change.id, "record updated");
             changes.push(change);
             item
         }));
     }
+    run_workflows(world, call, (module, Event::Edit), &changes);
     finish(world, module, changes, Event::Edit);
-    per_item("data", items, StatusCode::OK)
+    let all_modified = items.iter().all(|it| match it {
+        Err(refusal) => refusal.code == guard::RECORD_MODIFIED,
+        Ok(_) => false,
+    });
+    let mut answer = per_item("data", items, StatusCode::OK);
+    if all_modified {
+        answer.status = StatusCode::PRECONDITION_FAILED;
+    }
+    answer
 }
 
 pub(super) fn upsert(world: &mut World, call: &Call, module: &str) -> Answer {
@@ -98,14 +113,22 @@ pub(super) fn upsert(world: &mut World, call: &Call, module: &str) -> Answer {
     } else {
         StatusCode::OK
     };
+    run_workflows(world, call, (module, Event::Create), &inserted);
+    run_workflows(world, call, (module, Event::Edit), &updated);
     finish(world, module, inserted, Event::Create);
     finish(world, module, updated, Event::Edit);
     per_item("data", items, status)
 }
 
-pub(super) fn delete(world: &mut World, module: &str, ids: &[&str]) -> Answer {
+pub(super) fn delete(world: &mut World, call: &Call, module: &str, ids: &[&str]) -> Answer {
     if !world.tables.contains_key(module) {
         return Refusal::invalid_module().bad_request();
+    }
+    if !matches!(call.parameter("wf_trigger"), None | Some("true" | "false")) {
+        return Refusal::invalid_data(
+            json!({"param_name": "wf_trigger", "expected_data_type": "boolean"}),
+        )
+        .bad_request();
     }
     if ids.is_empty() {
         return Refusal::new(
@@ -121,95 +144,42 @@ pub(super) fn delete(world: &mut World, module: &str, ids: &[&str]) -> Answer {
     let mut items = vec![];
     let mut changes = vec![];
     for id in ids {
-        let deleted = id.parse().ok().and_then(|id| world.delete(module, id, BY));
-        items.push(match deleted {
-            Some(change) => {
-                changes.push(change);
-                Ok(json!({
-                    "code": "SUCCESS",
-                    "details": {"id": id},
-                    "message": "record deleted",
-                    "status": "success",
-                }))
-            }
-            None => Err(Refusal::invalid_id(json!({"id": id}))),
-        });
+        let number = id.parse().ok();
+        let invalid = || Refusal::invalid_id(json!({"id": id}));
+        let deleted = number.ok_or_else(invalid);
+        items.push(
+            deleted
+                .and_then(|it| delete_one(world, module, it))
+                .map(|change| {
+                    changes.push(change);
+                    json!({
+                        "code": "SUCCESS",
+                        "details": {"id": id},
+                        "message": "record deleted",
+                        "status": "success",
+                    })
+                }),
+        );
     }
+    run_workflows(world, call, (module, Event::Delete), &changes);
     finish(world, module, changes, Event::Delete);
     per_item("data", items, StatusCode::OK)
 }
 
-/// Makes a contact, and an account, of a lead. Their inserts are told; what a callback about the
-/// conversion itself would look like is not known, so there is none.
-pub(super) fn convert(world: &mut World, id: &str) -> Answer {
-    let invalid = || Refusal::invalid_id(json!({"resource_path_index": 1}));
-    let lead = id.parse::<u64>().ok().and_then(|id| {
-        let record = world.tables.get("Leads")?.get(id)?;
-        Some((id, record.converted, record.current.values.clone()))
-    });
-    let Some((lead, converted, values)) = lead else {
-        return invalid().bad_request();
-    };
-    if converted {
-        return Refusal::new(
-            "ID_ALREADY_CONVERTED",
-            "id already converted",
-            json!({"id": id}),
-        )
-        .bad_request();
-    }
-    let copied = |names: &[(&str, &str)]| -> Value {
-        names
-            .iter()
-            .filter_map(|(from, to)| Some(((*to).to_owned(), values.get(*from)?.clone())))
-            .collect()
-    };
-    let account = copied(&[("Company", "Account_Name"), ("Phone", "Phone")]);
-    let mut contact = copied(&[
-        ("First_Name", "First_Name"),
-        ("Last_Name", "Last_Name"),
-        ("Email", "Email"),
-        ("Phone", "Phone"),
-    ]);
-    let account = match make(world, "Accounts", &account) {
-        Ok(made) => made,
-        Err(refusal) => return per_item("data", vec![Err(refusal)], StatusCode::OK),
-    };
-    put(&mut contact, "Account_Name", account.clone());
-    let contact = match make(world, "Contacts", &contact) {
-        Ok(made) => made,
-        Err(refusal) => return per_item("data", vec![Err(refusal)], StatusCode::OK),
-    };
-    let stamp = world.stamp(BY);
-    if let Some(record) = world
-        .tables
-        .get_mut("Leads")
-        .and_then(|it| it.get_mut(lead))
-    {
-        record.converted = true;
-        record.current.modified = stamp.at.max(record.current.modified);
-        let values = &mut record.current.values;
-        values.insert("Converted_Date_Time".into(), json!(time::zoho(stamp.at)));
-        values.insert("Converted_Account".into(), account.clone());
-        values.insert("Converted_Contact".into(), contact.clone());
-    }
-    let item = json!({
-        "code": "SUCCESS",
-        "details": {"Accounts": account, "Contacts": contact, "Deals": null},
-        "message": "The record has been converted successfully",
-        "status": "success",
-    });
-    per_item("data", vec![Ok(item)], StatusCode::OK)
+/// Deletes a record that is not locked; the caller tells of it.
+pub(super) fn delete_one(world: &mut World, module: &str, id: u64) -> Result<Change, Refusal> {
+    let details = json!({"action": "record_locking", "id": id.to_string()});
+    guard::check_unlocked(world, module, id, details)?;
+    let invalid = || Refusal::invalid_id(json!({"id": id.to_string()}));
+    world.delete(module, id, BY).ok_or_else(invalid)
 }
 
-/// Inserts a record that a conversion makes; gives it as a lookup.
-fn make(world: &mut World, module: &str, sent: &Value) -> Result<Value, Refusal> {
-    let change = insert_one(world, Place { module, at: 0 }, sent)?;
-    let table = world.tables.get(module);
-    let name = table.and_then(|it| it.get(change.id)?.name(&it.module));
-    let made = json!({"name": name, "id": change.id.to_string()});
-    finish(world, module, vec![change], Event::Create);
-    Ok(made)
+pub(super) fn finish_edits(world: &mut World, module: &str, changes: Vec<Change>) {
+    finish(world, module, changes, Event::Edit);
+}
+
+pub(super) fn finish_deletes(world: &mut World, module: &str, changes: Vec<Change>) {
+    finish(world, module, changes, Event::Delete);
 }
 
 fn insert_one(world: &mut World, place: Place<'_>, sent: &Value) -> Result<Change, Refusal> {
@@ -223,12 +193,34 @@ fn update_one(
     sent: &Value,
     id: u64,
 ) -> Result<Change, Refusal> {
+    let path = format!("$.data[{}].id", place.at);
+    let details = json!({"api_name": "id", "json_path": path, "action": "record_locking"});
+    guard::check_unlocked(world, place.module, id, details)?;
     let values = world.check(place, sent, Write::Update, Some(id))?;
     let changed = world.update(place.module, id, values, BY);
     changed.ok_or_else(|| unknown_id(place))
 }
 
-fn finish(world: &mut World, module: &str, changes: Vec<Change>, event: Event) {
+/// Workflow rules hear of a call's changes unless it says no: by a `trigger` without `workflow`,
+/// or, when it deletes, by `wf_trigger=false`.
+fn run_workflows(
+    world: &mut World,
+    call: &Call,
+    (module, event): (&str, Event),
+    changes: &[Change],
+) {
+    if world.automation.rules.is_empty() {
+        return;
+    }
+    let body = call.json();
+    let triggers = body.as_ref().and_then(|it| it.get("trigger")?.as_array());
+    let wanted = triggers.is_none_or(|it| it.iter().any(|it| it == "workflow"));
+    if wanted && call.parameter("wf_trigger") != Some("false") {
+        world.run_workflows(module, event, changes);
+    }
+}
+
+pub(super) fn finish(world: &mut World, module: &str, changes: Vec<Change>, event: Event) {
     world.counters.records_written += u64::try_from(changes.len()).unwrap_or_default();
     match event {
         Event::Edit => world.notify_edits(module, changes),
@@ -241,13 +233,8 @@ fn read_data(world: &World, call: &Call, module: &str) -> Result<Vec<Value>, Ref
     if !world.tables.contains_key(module) {
         return Err(Refusal::invalid_module());
     }
-    let body = call.json().ok_or_else(|| {
-        Refusal::new(
-            "JSON_PARSE_ERROR",
-            "unable to parse the JSON of the body",
-            json!({}),
-        )
-    })?;
+    let body = call.json().ok_or_else(Refusal::unreadable_json)?;
+    guard::check_trigger(&body)?;
     let data = match body.get("data") {
         None | Some(Value::Null) => Err(Refusal::new(
             "MANDATORY_NOT_FOUND",

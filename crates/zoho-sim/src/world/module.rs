@@ -57,7 +57,7 @@ pub(crate) struct Field {
     pub(crate) unique: bool,
     pub(crate) read_only: bool,
     pub(crate) target: Option<String>,
-    choices: &'static [&'static str],
+    pub(crate) choices: &'static [&'static str],
     custom: bool,
 }
 
@@ -339,6 +339,11 @@ impl Module {
             custom: true,
             ..Self::standard(org, number, &definition)
         }
+    }
+
+    /// Its number in the org.
+    pub(crate) fn number(&self, org: u64) -> u64 {
+        self.id.saturating_sub(org + MODULE_IDS)
     }
 
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {

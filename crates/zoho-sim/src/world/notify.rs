@@ -1,5 +1,6 @@
 //! Turns changes of records into callbacks, one per channel that hears of them.
 
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -9,6 +10,7 @@ use super::{
     channel::{Channel, Event},
     condition,
     people::Who,
+    webhooks::Fired,
 };
 use crate::answer::put;
 
@@ -26,10 +28,29 @@ pub(crate) struct Change {
 /// A callback to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Callback {
+    pub(crate) method: Method,
     pub(crate) url: Url,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
     /// Callbacks that begin with the same record keep their order.
     pub(crate) first_id: u64,
+    /// Which webhook it calls, if it is no channel's.
+    pub(crate) fired: Option<Fired>,
+}
+
+impl Callback {
+    /// JSON that is posted.
+    pub(crate) fn json(url: Url, body: &Value, first_id: u64) -> Self {
+        let content_type = "application/json;charset=UTF-8";
+        Self {
+            method: Method::POST,
+            url,
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.to_string(),
+            first_id,
+            fired: None,
+        }
+    }
 }
 
 impl World {
@@ -59,14 +80,7 @@ impl World {
             }
         }
         for (ids, url, body, first_id) in made {
-            self.queue(
-                ids,
-                Callback {
-                    url,
-                    body: body.to_string(),
-                    first_id,
-                },
-            );
+            self.queue(ids, Callback::json(url, &body, first_id));
         }
         self.remember_notified(module, changes, server_time);
         if event == Event::Edit {
@@ -116,11 +130,7 @@ impl World {
                     let what = (target.as_str(), Event::Edit);
                     let mut body = self.callback_body(channel, what, &[&change], server_time);
                     put(&mut body, "affected_fields", json!([]));
-                    Callback {
-                        url: channel.notify_url.clone(),
-                        body: body.to_string(),
-                        first_id: id,
-                    }
+                    Callback::json(channel.notify_url.clone(), &body, id)
                 })
                 .collect();
             for callback in made {

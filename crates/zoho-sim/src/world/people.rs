@@ -29,7 +29,7 @@ impl Who {
         }
     }
 
-    fn email(self) -> &'static str {
+    pub(crate) fn email(self) -> &'static str {
         match self {
             Self::Integration => "patricia.boyle@example.com",
             Self::Person => "jane.doe@example.com",

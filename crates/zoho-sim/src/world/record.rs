@@ -1,11 +1,12 @@
 //! A record: what was written, and how reads show it.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
+    lock::Lock,
     module::{DataType, Field, Module},
     people::Who,
 };
@@ -23,9 +24,10 @@ pub(crate) struct Record {
     pub(crate) current: Version,
     /// As it was before the last change, for stale reads.
     pub(crate) before: Option<Version>,
-    /// Monotonic time of the last change.
-    pub(crate) changed_at: Duration,
+    /// Monotonic time of the last change; nothing for a record of old.
+    pub(crate) changed_at: Option<Duration>,
     pub(crate) converted: bool,
+    pub(crate) lock: Option<Box<Lock>>,
     /// `server_time` of the last callback about it, so that no two are alike.
     pub(crate) notified_ms: i64,
 }
@@ -80,7 +82,7 @@ impl Record {
     pub(crate) fn in_list(&self, columns: &Columns<'_>, reading: Reading) -> Value {
         let mut shown = Map::new();
         for field in &columns.fields {
-            let value = self.value(field, reading);
+            let value = self.value(field, reading).into_owned();
             let value = match (field.data_type, value) {
                 (DataType::RichText, Value::String(text)) => {
                     Value::String(text.chars().take(RICH_TEXT_IN_LISTS).collect())
@@ -108,7 +110,7 @@ impl Record {
         let mut shown = Map::new();
         for field in &module.fields {
             if fields.is_none_or(|asked| asked.contains(&field.name.as_str())) {
-                shown.insert(field.name.clone(), self.value(field, reading));
+                shown.insert(field.name.clone(), self.value(field, reading).into_owned());
             }
         }
         for name in FLAGS {
@@ -135,41 +137,62 @@ impl Record {
     }
 
     pub(crate) fn version(&self, reading: Reading) -> &Version {
-        let age = reading.now.saturating_sub(self.changed_at);
-        match (&self.before, reading.stale) {
-            (Some(before), Some(stale)) if age < stale => before,
+        match (&self.before, reading.stale, self.changed_at) {
+            (Some(before), Some(stale), Some(at)) if reading.now.saturating_sub(at) < stale => {
+                before
+            }
             _ => &self.current,
         }
     }
 
-    fn value(&self, field: &Field, reading: Reading) -> Value {
-        let version = self.version(reading);
-        match field.name.as_str() {
+    /// As search knows it, `delay` after its changes: nothing for one that is too new.
+    pub(crate) fn indexed(&self, now: Duration, delay: Duration) -> Option<&Version> {
+        match self.changed_at {
+            Some(at) if now.saturating_sub(at) < delay => self.before.as_ref(),
+            _ => Some(&self.current),
+        }
+    }
+
+    /// The value of a field; null for none.
+    pub(crate) fn value(&self, field: &Field, reading: Reading) -> Cow<'_, Value> {
+        self.value_in(self.version(reading), field, reading.org)
+    }
+
+    /// The value of a field in one version of the record.
+    pub(crate) fn value_in<'a>(
+        &'a self,
+        version: &'a Version,
+        field: &Field,
+        org: u64,
+    ) -> Cow<'a, Value> {
+        Cow::Owned(match field.name.as_str() {
             "id" => json!(self.id.to_string()),
             "Created_Time" => json!(time::zoho(self.created)),
             "Modified_Time" | "Last_Activity_Time" => json!(time::zoho(version.modified)),
-            "Created_By" => self.created_by.with_email(reading.org),
-            "Modified_By" => version.modified_by.with_email(reading.org),
+            "Created_By" => self.created_by.with_email(org),
+            "Modified_By" => version.modified_by.with_email(org),
             "Record_Status__s" => json!("Available"),
-            "Locked__s" => json!(false),
+            "Locked__s" => json!(self.lock.is_some()),
             "Converted__s" => json!(self.converted),
             "Full_Name" => json!(full_name(&version.values)),
-            name => version.values.get(name).cloned().unwrap_or_else(|| {
-                if field.data_type == DataType::Tags {
-                    json!([])
-                } else {
-                    Value::Null
-                }
-            }),
-        }
+            name => {
+                return match version.values.get(name) {
+                    Some(value) => Cow::Borrowed(value),
+                    None if name == "Owner" => Cow::Owned(self.created_by.with_email(org)),
+                    None if field.data_type == DataType::Tags => Cow::Owned(json!([])),
+                    None => Cow::Owned(Value::Null),
+                };
+            }
+        })
     }
 
     fn flag(&self, name: &str) -> Option<Value> {
         Some(match name {
             "$approval_state" => json!("approved"),
             "$converted" => json!(self.converted),
-            "$locked_for_me" | "$in_merge" | "$has_more" => json!(false),
-            "$editable" => json!(true),
+            "$locked_for_me" => json!(self.lock.is_some()),
+            "$in_merge" | "$has_more" => json!(false),
+            "$editable" => json!(self.lock.is_none()),
             _ => return None,
         })
     }

@@ -1,38 +1,34 @@
 //! The records of one module.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
+    deleted::{Deleted, DeletedList},
+    history::{FieldChange, History},
+    keys::Keys,
     module::Module,
+    order::{Order, Position, SortBy},
     people::Who,
     record::{Record, Version},
 };
-
-/// Rows of the deleted list kept per module; the oldest go first.
-const DELETED_MAX: usize = 200_000;
+use crate::time;
 
 /// A module with its records.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) module: Module,
+    pub(crate) history: History,
+    pub(crate) deleted: DeletedList,
     rows: BTreeMap<u64, Record>,
-    deleted: VecDeque<Deleted>,
-    unique_fields: Vec<String>,
-    /// Which record has a value of a unique field; values in lower case.
-    unique: HashMap<(String, String), u64>,
-}
-
-/// A row of the deleted list.
-#[derive(Clone, Debug)]
-pub(crate) struct Deleted {
-    pub(crate) id: u64,
-    pub(crate) name: Option<String>,
-    pub(crate) at: Timestamp,
-    pub(crate) by: Who,
-    pub(crate) created_by: Who,
+    created: BTreeSet<(Timestamp, u64)>,
+    modified: BTreeSet<(Timestamp, u64)>,
+    keys: Keys,
 }
 
 /// When, and by whom, something is written.
@@ -46,13 +42,14 @@ pub(crate) struct Stamp {
 
 impl Table {
     pub(crate) fn new(module: Module) -> Self {
-        let unique = module.fields.iter().filter(|it| it.unique);
         Self {
-            unique_fields: unique.map(|it| it.name.clone()).collect(),
+            keys: Keys::of(&module),
             module,
+            history: History::default(),
+            deleted: DeletedList::default(),
             rows: BTreeMap::new(),
-            deleted: VecDeque::new(),
-            unique: HashMap::new(),
+            created: BTreeSet::new(),
+            modified: BTreeSet::new(),
         }
     }
 
@@ -60,8 +57,17 @@ impl Table {
         self.rows.get(&id)
     }
 
+    /// For what is not sorted or searched by: see [`Self::alter`] for the rest.
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Record> {
         self.rows.get_mut(&id)
+    }
+
+    /// Changes a record in any way.
+    pub(crate) fn alter(&mut self, id: u64, change: impl FnOnce(&mut Record)) {
+        if let Some(mut record) = self.take(id) {
+            change(&mut record);
+            self.put(record);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,34 +79,71 @@ impl Table {
         self.rows.values()
     }
 
-    pub(crate) fn deleted(&self) -> impl DoubleEndedIterator<Item = &Deleted> {
-        self.deleted.iter()
+    /// The records with a higher id, lowest first.
+    pub(crate) fn after(&self, id: u64) -> impl Iterator<Item = &Record> {
+        let range = (Bound::Excluded(id), Bound::Unbounded);
+        self.rows.range(range).map(|(_, record)| record)
     }
 
-    /// Whether a record of this id was ever deleted here.
-    pub(crate) fn was_deleted(&self, id: u64) -> bool {
-        self.deleted.iter().rev().any(|it| it.id == id)
+    /// The records in an order, from the first behind a place on. Costs nothing for those before.
+    pub(crate) fn walk(
+        &self,
+        order: Order,
+        behind: Option<Position>,
+    ) -> Box<dyn Iterator<Item = &Record> + '_> {
+        let times = match order.by {
+            SortBy::Id => {
+                let behind = behind.map(|it| it.id);
+                return if order.ascending {
+                    let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+                    Box::new(self.rows.range((from, Bound::Unbounded)).map(|it| it.1))
+                } else {
+                    let to = behind.map_or(Bound::Unbounded, Bound::Excluded);
+                    let rows = self.rows.range((Bound::Unbounded, to));
+                    Box::new(rows.rev().map(|it| it.1))
+                };
+            }
+            SortBy::CreatedTime => &self.created,
+            SortBy::ModifiedTime => &self.modified,
+        };
+        let behind = behind.map(|it| (it.at, it.id));
+        let edge = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let found = |(_, id): &(Timestamp, u64)| self.rows.get(id);
+        if order.ascending {
+            Box::new(times.range((edge, Bound::Unbounded)).filter_map(found))
+        } else {
+            let times = times.range((Bound::Unbounded, edge)).rev();
+            Box::new(times.filter_map(found))
+        }
     }
 
     pub(crate) fn insert(&mut self, id: u64, values: Map<String, Value>, stamp: Stamp) {
-        self.index(id, &values);
-        self.rows.insert(
-            id,
-            Record {
-                id,
-                created: stamp.at,
-                created_by: stamp.by,
-                current: Version {
-                    values,
-                    modified: stamp.at,
-                    modified_by: stamp.by,
-                },
-                before: None,
-                changed_at: stamp.monotonic,
-                converted: false,
-                notified_ms: 0,
-            },
-        );
+        self.take(id);
+        let mut record = record(id, values, (stamp.at, stamp.at), stamp.by);
+        record.changed_at = Some(stamp.monotonic);
+        self.put(record);
+    }
+
+    /// Inserts a record of old, with when it was created and modified: search knows it, and no
+    /// read is stale.
+    pub(crate) fn insert_old(
+        &mut self,
+        id: u64,
+        values: Map<String, Value>,
+        (created, modified): (Timestamp, Timestamp),
+        by: Who,
+    ) {
+        self.take(id);
+        self.put(record(id, values, (created, modified), by));
+    }
+
+    /// Makes a record one of old: search knows it, and no read is stale.
+    pub(crate) fn settle(&mut self, id: u64, created: Timestamp, modified: Timestamp) {
+        self.alter(id, |record| {
+            record.created = time::whole_seconds(created);
+            record.current.modified = time::whole_seconds(modified).max(record.created);
+            record.changed_at = None;
+        });
     }
 
     /// Writes `values` into a record; gives those that really changed, or nothing for no record.
@@ -110,42 +153,41 @@ impl Table {
         values: Map<String, Value>,
         stamp: Stamp,
     ) -> Option<Map<String, Value>> {
-        let record = self.rows.get_mut(&id)?;
+        let mut record = self.take(id)?;
         let before = record.current.clone();
         let mut changed = Map::new();
+        let mut fields = vec![];
         for (name, value) in values {
-            if record.current.values.get(&name).unwrap_or(&Value::Null) != &value {
+            let old = before.values.get(&name).unwrap_or(&Value::Null);
+            if old != &value {
+                fields.push(FieldChange {
+                    name: name.clone(),
+                    old: old.clone(),
+                    new: value.clone(),
+                });
                 record.current.values.insert(name.clone(), value.clone());
                 changed.insert(name, value);
             }
         }
         record.current.modified = stamp.at.max(before.modified);
         record.current.modified_by = stamp.by;
-        record.changed_at = stamp.monotonic;
-        record.before = Some(before.clone());
-        let replaced = self.unique_keys(&before.values, Some(&changed));
-        for key in replaced {
-            self.unique.remove(&key);
-        }
-        self.index(id, &changed);
+        record.changed_at = Some(stamp.monotonic);
+        record.before = Some(before);
+        self.history.add(id, stamp.at, stamp.by, fields);
+        self.put(record);
         Some(changed)
     }
 
     pub(crate) fn delete(&mut self, id: u64, stamp: Stamp) -> Option<Record> {
-        let record = self.rows.remove(&id)?;
-        for key in self.unique_keys(&record.current.values, None) {
-            self.unique.remove(&key);
-        }
-        if self.deleted.len() >= DELETED_MAX {
-            self.deleted.pop_front();
-        }
-        self.deleted.push_back(Deleted {
+        let record = self.take(id)?;
+        self.history.forget(id);
+        self.deleted.add(Deleted::new(
             id,
-            name: record.name(&self.module),
-            at: stamp.at.max(record.current.modified),
-            by: stamp.by,
-            created_by: record.created_by,
-        });
+            record.name(&self.module),
+            stamp.at.max(record.current.modified),
+            stamp.by,
+            record.created_by,
+        ));
         Some(record)
     }
 
@@ -155,15 +197,16 @@ impl Table {
         values: &Map<String, Value>,
         except: Option<u64>,
     ) -> Option<(&str, u64)> {
-        self.unique_fields.iter().find_map(|name| {
-            let value = values.get(name)?.as_str()?.to_lowercase();
-            let id = *self.unique.get(&(name.clone(), value))?;
-            (Some(id) != except).then_some((name.as_str(), id))
-        })
+        self.keys.duplicate(values, except)
     }
 
     /// The oldest record whose field `name` has `value`, letter case aside.
     pub(crate) fn find(&self, name: &str, value: &Value) -> Option<u64> {
+        if let Some(text) = value.as_str()
+            && self.keys.has(name)
+        {
+            return self.keys.find(name, text);
+        }
         let wanted = value.as_str().map(str::to_lowercase);
         self.rows
             .values()
@@ -175,25 +218,42 @@ impl Table {
             .map(|record| record.id)
     }
 
-    fn index(&mut self, id: u64, values: &Map<String, Value>) {
-        for key in self.unique_keys(values, None) {
-            self.unique.insert(key, id);
-        }
+    fn put(&mut self, record: Record) {
+        let id = record.id;
+        self.keys.add(id, &record.current.values);
+        self.created.insert((record.created, id));
+        self.modified.insert((record.current.modified, id));
+        self.rows.insert(id, record);
     }
 
-    /// The unique fields of `values` as keys of the index; only those also `among` others, if given.
-    fn unique_keys(
-        &self,
-        values: &Map<String, Value>,
-        among: Option<&Map<String, Value>>,
-    ) -> Vec<(String, String)> {
-        self.unique_fields
-            .iter()
-            .filter(|it| among.is_none_or(|among| among.contains_key(*it)))
-            .filter_map(|name| {
-                let value = values.get(name)?.as_str()?;
-                Some((name.clone(), value.to_lowercase()))
-            })
-            .collect()
+    fn take(&mut self, id: u64) -> Option<Record> {
+        let record = self.rows.remove(&id)?;
+        self.keys.remove(id, &record.current.values);
+        self.created.remove(&(record.created, id));
+        self.modified.remove(&(record.current.modified, id));
+        Some(record)
+    }
+}
+
+fn record(
+    id: u64,
+    values: Map<String, Value>,
+    (created, modified): (Timestamp, Timestamp),
+    by: Who,
+) -> Record {
+    Record {
+        id,
+        created,
+        created_by: by,
+        current: Version {
+            values,
+            modified,
+            modified_by: by,
+        },
+        before: None,
+        changed_at: None,
+        converted: false,
+        lock: None,
+        notified_ms: 0,
     }
 }

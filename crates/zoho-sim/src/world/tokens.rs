@@ -7,6 +7,8 @@ use std::{
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
+use super::scopes::Scopes;
+
 /// The one client there is.
 pub(crate) const CLIENT_ID: &str = "1000.SIM";
 /// Its secret.
@@ -41,8 +43,8 @@ pub(crate) enum TokenError {
 
 /// What an API call's token is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Granted,
+pub(crate) enum Access<'t> {
+    Granted(&'t Scopes),
     /// Expired, revoked, or never issued.
     Invalid,
 }
@@ -52,8 +54,8 @@ pub(crate) enum Access {
 pub(crate) struct Tokens {
     /// Oldest first.
     refresh: VecDeque<Refresh>,
-    /// Monotonic expiry by access token.
-    access: BTreeMap<String, Duration>,
+    /// Monotonic expiry, and scopes, by access token.
+    access: BTreeMap<String, (Duration, Scopes)>,
     codes: VecDeque<Code>,
     dice: StdRng,
 }
@@ -61,6 +63,7 @@ pub(crate) struct Tokens {
 #[derive(Debug)]
 struct Refresh {
     token: String,
+    scopes: Scopes,
     window_start: Duration,
     requests: u32,
     /// Oldest first.
@@ -72,12 +75,13 @@ struct Code {
     value: String,
     expires: Duration,
     redirect_uri: Option<String>,
+    scopes: Scopes,
 }
 
 impl Tokens {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            refresh: VecDeque::from([Refresh::new(REFRESH_TOKEN.to_owned())]),
+            refresh: VecDeque::from([Refresh::new(REFRESH_TOKEN.to_owned(), Scopes::All)]),
             access: BTreeMap::new(),
             codes: VecDeque::new(),
             dice: StdRng::seed_from_u64(seed),
@@ -93,15 +97,16 @@ impl Tokens {
             .find(|it| it.token == token)
             .ok_or(TokenError::InvalidCode)?;
         refresh.admit(now)?;
+        let scopes = refresh.scopes.clone();
         refresh.access.push_back(access.clone());
         if refresh.access.len() > ACCESS_TOKENS_MAX
             && let Some(oldest) = refresh.access.pop_front()
         {
             self.access.remove(&oldest);
         }
-        self.access.retain(|_, expires| *expires > now);
-        self.access
-            .insert(access.clone(), now + Duration::from_secs(ACCESS_SECONDS));
+        self.access.retain(|_, (expires, _)| *expires > now);
+        let expires = now + Duration::from_secs(ACCESS_SECONDS);
+        self.access.insert(access.clone(), (expires, scopes));
         Ok(access)
     }
 
@@ -122,7 +127,8 @@ impl Tokens {
             return Err(TokenError::InvalidRedirectUri);
         }
         let token = self.name();
-        self.refresh.push_back(Refresh::new(token.clone()));
+        self.refresh
+            .push_back(Refresh::new(token.clone(), code.scopes));
         if self.refresh.len() > REFRESH_TOKENS_MAX
             && let Some(oldest) = self.refresh.pop_front()
         {
@@ -133,7 +139,12 @@ impl Tokens {
     }
 
     /// A code, as the console gives a self client (no redirect) or the consent page a web client.
-    pub(crate) fn issue_code(&mut self, redirect_uri: Option<String>, now: Duration) -> String {
+    pub(crate) fn issue_code(
+        &mut self,
+        redirect_uri: Option<String>,
+        scopes: Scopes,
+        now: Duration,
+    ) -> String {
         let code = self.name();
         self.codes.retain(|it| it.expires > now);
         if self.codes.len() >= CODES_MAX {
@@ -143,6 +154,7 @@ impl Tokens {
             value: code.clone(),
             expires: now + CODE_LIFE,
             redirect_uri,
+            scopes,
         });
         code
     }
@@ -158,11 +170,16 @@ impl Tokens {
         self.access.remove(token).is_some()
     }
 
-    pub(crate) fn access(&self, token: &str, now: Duration) -> Access {
+    pub(crate) fn access(&self, token: &str, now: Duration) -> Access<'_> {
         match self.access.get(token) {
-            Some(expires) if *expires > now => Access::Granted,
+            Some((expires, scopes)) if *expires > now => Access::Granted(scopes),
             _ => Access::Invalid,
         }
+    }
+
+    /// When an access token expires, in monotonic time.
+    pub(crate) fn expires(&self, token: &str) -> Option<Duration> {
+        self.access.get(token).map(|(expires, _)| *expires)
     }
 
     /// All access tokens expire now, as after an hour.
@@ -183,9 +200,10 @@ impl Tokens {
 }
 
 impl Refresh {
-    fn new(token: String) -> Self {
+    fn new(token: String, scopes: Scopes) -> Self {
         Self {
             token,
+            scopes,
             window_start: Duration::ZERO,
             requests: 0,
             access: VecDeque::new(),
@@ -235,7 +253,7 @@ mod tests {
         let now = MINUTE * 21;
         assert_eq!(tokens.access(&issued[0], now), Access::Invalid);
         for token in &issued[1..] {
-            assert_eq!(tokens.access(token, now), Access::Granted);
+            assert_eq!(tokens.access(token, now), Access::Granted(&Scopes::All));
         }
     }
 
@@ -243,25 +261,28 @@ mod tests {
     fn an_access_token_lives_an_hour() {
         let mut tokens = Tokens::new(1);
         let token = tokens.refresh(REFRESH_TOKEN, MINUTE).unwrap();
-        assert_eq!(tokens.access(&token, MINUTE * 60), Access::Granted);
+        assert_eq!(
+            tokens.access(&token, MINUTE * 60),
+            Access::Granted(&Scopes::All)
+        );
         assert_eq!(tokens.access(&token, MINUTE * 61), Access::Invalid);
     }
 
     #[test]
     fn a_code_works_once_within_two_minutes_and_with_its_redirect_uri() {
         let mut tokens = Tokens::new(1);
-        let code = tokens.issue_code(None, MINUTE);
+        let code = tokens.issue_code(None, Scopes::All, MINUTE);
         assert!(tokens.redeem(&code, None, MINUTE * 2).is_ok());
         assert_eq!(
             tokens.redeem(&code, None, MINUTE * 2),
             Err(TokenError::InvalidCode)
         );
-        let late = tokens.issue_code(None, MINUTE);
+        let late = tokens.issue_code(None, Scopes::All, MINUTE);
         assert_eq!(
             tokens.redeem(&late, None, MINUTE * 3),
             Err(TokenError::InvalidCode)
         );
-        let web = tokens.issue_code(Some("https://a.example".into()), MINUTE);
+        let web = tokens.issue_code(Some("https://a.example".into()), Scopes::All, MINUTE);
         assert_eq!(
             tokens.redeem(&web, Some("https://b.example"), MINUTE),
             Err(TokenError::InvalidRedirectUri)
@@ -273,7 +294,7 @@ mod tests {
         let mut tokens = Tokens::new(1);
         let access = tokens.refresh(REFRESH_TOKEN, MINUTE).unwrap();
         for _ in 0..20 {
-            let code = tokens.issue_code(None, MINUTE);
+            let code = tokens.issue_code(None, Scopes::All, MINUTE);
             tokens.redeem(&code, None, MINUTE).unwrap();
         }
         assert_eq!(tokens.access(&access, MINUTE), Access::Invalid);

@@ -11,6 +11,7 @@ use super::{
     notify::Change,
     people::Who,
     table::{Stamp, Table},
+    tags,
 };
 use crate::{answer::Refusal, time};
 
@@ -101,18 +102,12 @@ impl World {
         by: Who,
     ) -> Result<Change, Refusal> {
         let stamp = self.stamp(by);
+        self.adopt_tags(module, &mut values, by);
         let id = self.next_id();
-        let org = self.org;
         let table = self.tables.get_mut(module);
         let table = table.ok_or_else(Refusal::invalid_module)?;
         let told = values.clone();
-        values.entry("Owner").or_insert_with(|| by.with_email(org));
-        let number = (table.len() + 1).to_string();
-        for field in &table.module.fields {
-            if field.data_type == DataType::AutoNumber {
-                values.insert(field.name.clone(), json!(number));
-            }
-        }
+        number(table, &mut values);
         table.insert(id, values, stamp);
         Ok(Change {
             id,
@@ -123,10 +118,19 @@ impl World {
     }
 
     /// Inserts a loaded record under its own id, without a check or a callback.
-    pub(crate) fn insert_as(&mut self, module: &str, id: u64, values: Map<String, Value>, by: Who) {
+    pub(crate) fn insert_as(
+        &mut self,
+        module: &str,
+        id: u64,
+        mut values: Map<String, Value>,
+        by: Who,
+    ) {
         let stamp = self.stamp(by);
+        self.adopt_tags(module, &mut values, by);
         self.reserve(id);
-        self.table_or_new(module).insert(id, values, stamp);
+        let table = self.table_or_new(module);
+        number(table, &mut values);
+        table.insert(id, values, stamp);
     }
 
     /// A value as a call would have it stored, or nothing if a call could not write it.
@@ -139,12 +143,20 @@ impl World {
         &mut self,
         module: &str,
         id: u64,
-        values: Map<String, Value>,
+        mut values: Map<String, Value>,
         by: Who,
     ) -> Option<Change> {
         let stamp = self.stamp(by);
+        self.adopt_tags(module, &mut values, by);
+        let org = self.org;
         let table = self.tables.get_mut(module)?;
-        let notified_ms = table.get(id)?.notified_ms;
+        let record = table.get_mut(id)?;
+        let notified_ms = record.notified_ms;
+        if values.contains_key("Owner") {
+            // So far whoever created it, without a word.
+            let owner = record.created_by.with_email(org);
+            record.current.values.entry("Owner").or_insert(owner);
+        }
         let values = table.update(id, values, stamp)?;
         Some(Change {
             id,
@@ -158,6 +170,7 @@ impl World {
     pub(crate) fn delete(&mut self, module: &str, id: u64, by: Who) -> Option<Change> {
         let stamp = self.stamp(by);
         let record = self.tables.get_mut(module)?.delete(id, stamp)?;
+        self.delete_papers(id, by);
         Some(Change {
             id,
             values: Map::new(),
@@ -173,8 +186,26 @@ impl World {
     }
 }
 
+/// Fills the fields that count records, unless they are brought along.
+fn number(table: &Table, values: &mut Map<String, Value>) {
+    let number = json!((table.len() + 1).to_string());
+    for field in &table.module.fields {
+        if field.data_type == DataType::AutoNumber {
+            values
+                .entry(field.name.clone())
+                .or_insert_with(|| number.clone());
+        }
+    }
+}
+
 fn json_path(place: Place<'_>, name: &str) -> String {
     format!("$.data[{}].{name}", place.at)
+}
+
+/// An id as it was sent: text, or the number it is, as the official Python SDK sends it.
+fn read_id(value: &Value) -> Option<String> {
+    let number = || value.as_u64().map(|id| id.to_string());
+    value.as_str().map(ToOwned::to_owned).or_else(number)
 }
 
 /// A value as it is stored, or what is wrong with it as error details.
@@ -200,16 +231,18 @@ fn accept(
         DataType::Double | DataType::Currency | DataType::Percent => Err(expected("double")),
         DataType::Boolean if value.is_boolean() => Ok(value.clone()),
         DataType::Boolean => Err(wrong()),
-        DataType::MultiPicklist | DataType::Subform | DataType::Tags if value.is_array() => {
-            Ok(value.clone())
-        }
+        DataType::Tags if value.is_array() => accept_tags(value),
+        DataType::MultiPicklist | DataType::Subform if value.is_array() => Ok(value.clone()),
         DataType::MultiPicklist | DataType::Subform | DataType::Tags => Err(expected("jsonarray")),
         DataType::Lookup | DataType::Owner => {
-            let id = value.as_str().or_else(|| value.get("id")?.as_str());
+            let id = read_id(value).or_else(|| read_id(value.get("id")?));
             let id = id.ok_or_else(|| expected("jsonobject"))?;
             if data_type == DataType::Owner {
                 let who = Who::ALL.into_iter().find(|it| it.id(org) == id);
                 return who.map(|it| it.with_email(org)).ok_or_else(Map::new);
+            }
+            if field.name == "Parent_Id" {
+                return parent(tables, value, &id).ok_or_else(Map::new);
             }
             let table = field.target.as_ref().and_then(|it| tables.get(it));
             let record = table.and_then(|table| Some((table, table.get(id.parse().ok()?)?)));
@@ -231,6 +264,43 @@ fn accept(
         | DataType::DateTime
         | DataType::AutoNumber => accept_text(data_type, value),
     }
+}
+
+/// The parent of a note: of whichever module; told by its id alone if none is named.
+fn parent(tables: &BTreeMap<String, Table>, value: &Value, id: &str) -> Option<Value> {
+    let number = id.parse().ok()?;
+    let named = value.pointer("/module/api_name").and_then(Value::as_str);
+    let table = match named {
+        Some(name) => tables.get(name)?,
+        None => tables.values().find(|it| it.get(number).is_some())?,
+    };
+    let name = table.get(number)?.name(&table.module);
+    let module = json!({"api_name": table.module.name, "id": table.module.id.to_string()});
+    Some(json!({"module": module, "name": name, "id": id}))
+}
+
+/// Tags by name or by id; those there are none of are made.
+fn accept_tags(value: &Value) -> Result<Value, Map<String, Value>> {
+    for tag in value.as_array().into_iter().flatten() {
+        let name = tag.get("name").unwrap_or(tag);
+        let length = name.as_str().map(|it| it.chars().count());
+        match length {
+            Some(0) | None if tag.get("id").is_none() => {
+                return Err(Map::from_iter([(
+                    "expected_data_type".into(),
+                    json!("jsonobject"),
+                )]));
+            }
+            Some(length) if length > tags::NAME_MAX => {
+                return Err(Map::from_iter([(
+                    "maximum_length".into(),
+                    json!(tags::NAME_MAX),
+                )]));
+            }
+            _ => {}
+        }
+    }
+    Ok(value.clone())
 }
 
 fn accept_text(data_type: DataType, value: &Value) -> Result<Value, Map<String, Value>> {

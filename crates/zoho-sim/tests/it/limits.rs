@@ -82,6 +82,14 @@ async fn ten_sorted_lists_may_run_at_once_in_any_edition() {
 }
 
 #[tokio::test]
+async fn searches_share_that_limit() {
+    let path = "/crm/v8/Leads/search?word=marsh";
+    let (org, refused) = refused_at_once(Edition::Ultimate, path, 12, 10).await;
+    assert_eq!(refused, 2);
+    assert_eq!(org.sim.counters().calls(zoho_sim::Kind::Search), 12);
+}
+
+#[tokio::test]
 async fn reads_by_ids_are_counted() {
     let org = Org::start().await;
     let ids = org
@@ -100,6 +108,57 @@ async fn reads_by_ids_are_counted() {
     assert_eq!((counters.ids_asked, counters.ids_asked_max), (100, 100));
     assert_eq!(counters.records_read, 100);
     assert_eq!(counters.credits_used, 1);
+}
+
+#[tokio::test]
+async fn answers_have_the_headers_of_the_service_and_none_that_it_has_not() {
+    let (clock, hand) = Clock::simulated("2026-11-22T12:00:00Z".parse().unwrap());
+    let org = Org::with(Settings {
+        clock,
+        ..Settings::on_loopback()
+    })
+    .await;
+    hand.advance(Duration::from_mins(10));
+    let answer = org.get("/crm/v8/org").await;
+    for (name, value) in [
+        ("content-type", "application/json;charset=UTF-8"),
+        ("content-disposition", "attachment; filename=response.json"),
+        ("x-accesstoken-reset", "2026-11-22T18:30:00+05:30"),
+        ("date", "Sun, 22 Nov 2026 12:10:00 GMT"),
+        ("server", "ZGS"),
+    ] {
+        assert_eq!(answer.headers[name], value, "{name}");
+    }
+    for name in [
+        "x-api-credits-remaining",
+        "x-ratelimit-remaining",
+        "retry-after",
+    ] {
+        assert_eq!(answer.headers.get(name), None, "{name}");
+    }
+    let nothing = org.get("/crm/v8/Leads?fields=id").await;
+    assert_eq!(nothing.status, StatusCode::NO_CONTENT);
+    assert_eq!(nothing.headers.get("content-type"), None);
+    assert_eq!(nothing.body, Value::Null);
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_tokens_and_ids() {
+    let run = async |seed| {
+        let org = Org::with(Settings {
+            seed,
+            ..Settings::on_loopback()
+        })
+        .await;
+        let lead = json!({"data": [{"Last_Name": "Marsh", "Company": "Reed Ltd"}]});
+        let lead = org.post("/crm/v8/Leads", &lead).await;
+        let id = lead.body["data"][0]["details"]["id"].clone();
+        (org.token.clone(), org.sim.issue_code(), id)
+    };
+    let (one, same, other) = (run(7).await, run(7).await, run(8).await);
+    assert_eq!(one, same);
+    assert_ne!(one.0, other.0);
+    assert_ne!(one.2, other.2);
 }
 
 #[tokio::test]

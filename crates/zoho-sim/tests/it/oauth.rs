@@ -109,12 +109,10 @@ async fn a_code_gives_a_refresh_token_that_works_until_it_is_revoked() {
     .await;
     assert_eq!(revoked.body, json!({"status": "success"}));
     assert_eq!(request().await.body, json!({"error": "invalid_code"}));
-    let again = send(
-        http.post(format!("{url}/revoke"))
-            .query(&[("token", token)]),
-    )
-    .await;
-    assert_eq!(again.status, StatusCode::BAD_REQUEST);
+    let again = http.post(format!("{url}/revoke"));
+    let again = again.query(&[("token", token)]).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(again.headers()["content-type"], "text/html;charset=UTF-8");
 }
 
 #[tokio::test]

@@ -3,16 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Org, send};
-
-fn ids(answer: &Value) -> Vec<String> {
-    answer["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["id"].as_str().unwrap().to_owned())
-        .collect()
-}
+use crate::support::{Org, ids, send};
 
 #[tokio::test]
 async fn an_inserted_record_is_read_back_both_ways() {
@@ -352,4 +343,34 @@ async fn a_snapshot_brings_ids_custom_fields_and_custom_modules() {
     );
     let fields = org.get("/crm/v8/settings/fields?module=Boats").await;
     assert_eq!(fields.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_lookup_is_written_as_an_object_or_an_id_of_text_or_number() {
+    let org = Org::start().await;
+    let account = org
+        .sim
+        .insert("Accounts", json!({"Account_Name": "Reed Ltd"}))
+        .unwrap();
+    let number: u64 = account.parse().unwrap();
+    let ways = [
+        json!(account),
+        json!(number),
+        json!({"id": account}),
+        json!({"id": number}),
+    ];
+    let contacts: Vec<Value> = ways
+        .iter()
+        .map(|way| json!({"Last_Name": "Marsh", "Account_Name": way}))
+        .collect();
+    let answer = org
+        .post("/crm/v8/Contacts", &json!({"data": contacts}))
+        .await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    for contact in org.sim.records("Contacts") {
+        assert_eq!(
+            contact["Account_Name"],
+            json!({"name": "Reed Ltd", "id": account})
+        );
+    }
 }

@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use zoho_sim::{Settings, Sim};
 
 /// How long anything may take before a test gives up.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -36,6 +36,12 @@ impl Org {
         let token = refresh(&http, &sim).await.body["access_token"].clone();
         let token = token.as_str().unwrap().to_owned();
         Self { sim, http, token }
+    }
+
+    /// Takes another token, the old one having expired.
+    pub(crate) async fn renew(&mut self) {
+        let answer = refresh(&self.http, &self.sim).await;
+        self.token = answer.body["access_token"].as_str().unwrap().into();
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -95,6 +101,16 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
             serde_json::from_slice(&body).unwrap()
         },
     }
+}
+
+/// The ids in `data`.
+pub(crate) fn ids(answer: &Value) -> Vec<String> {
+    answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 pub(crate) async fn refresh(http: &reqwest::Client, sim: &Sim) -> Answer {

@@ -1,7 +1,9 @@
 //! Tasks, Events, Calls, Cases, Solutions, Notes.
 
 use super::super::module::{
-    DataType::{AutoNumber, Boolean, Date, DateTime, Email, Integer, Phone, Text, TextArea},
+    DataType::{
+        AutoNumber, Boolean, Date, DateTime, Email, Integer, Lookup, Phone, Text, TextArea,
+    },
     Definition, ModuleDefinition,
 };
 
@@ -147,5 +149,6 @@ const SOLUTIONS: &[Definition] = &[
 const NOTES: &[Definition] = &[
     Definition::new("Note_Title", Text),
     Definition::new("Note_Content", TextArea).mandatory(),
-    Definition::lookup("Parent_Id", "Leads").mandatory(),
+    // Of any module.
+    Definition::new("Parent_Id", Lookup).mandatory(),
 ];

@@ -1,0 +1,413 @@
+//! What a command found: a table for people, plain lines, CSV or JSON for machines.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use anyhow::Context;
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use serde_json::Value;
+use zoho_crm::Values;
+
+/// Rows in memory, and of one table.
+const BLOCK_ROWS: usize = 500;
+
+/// Room that a table's column needs to be read, in characters, border included.
+const COLUMN_CHARS_MIN: usize = 8;
+
+/// Screens that are narrower, or say nothing of their width, get tables as wide as they are.
+const SCREEN_CHARS_MIN: u16 = 40;
+
+/// The longest text of a table's cell, in characters.
+const CELL_CHARS_MAX: usize = 120;
+
+/// How results are written. On a terminal: a table. Into a pipe or file: a line for each row, its values separated by
+/// tabs (\t, \n, \r and \\ within values are escaped), without a header.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArguments {
+    /// JSON: a list with one line for each row, or one object.
+    #[arg(long, global = true, group = "how")]
+    json: bool,
+    /// CSV with a header.
+    #[arg(long, global = true, group = "how")]
+    csv: bool,
+    /// A table, also into a pipe or file.
+    #[arg(long, global = true, group = "how")]
+    table: bool,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Table,
+    Plain,
+    Csv,
+    Json,
+}
+
+impl OutputArguments {
+    pub(super) fn format(self) -> Format {
+        if self.json {
+            Format::Json
+        } else if self.csv {
+            Format::Csv
+        } else if self.table || io::stdout().is_terminal() {
+            Format::Table
+        } else {
+            Format::Plain
+        }
+    }
+}
+
+/// Rows on their way out, however many.
+pub(super) struct Rows<W: Write> {
+    format: Format,
+    out: W,
+    /// Columns that are wanted, in this order.
+    asked: Option<Vec<String>>,
+    /// Those of the last block.
+    found: Option<Vec<String>>,
+    block: Vec<Values>,
+    /// Rows written before the block.
+    written: usize,
+}
+
+impl Rows<BufWriter<io::Stdout>> {
+    /// To stdout; without columns those of the first rows.
+    pub(super) fn new(format: Format, columns: Option<Vec<String>>) -> Self {
+        Self::into(BufWriter::new(io::stdout()), format, columns)
+    }
+}
+
+impl<W: Write> Rows<W> {
+    fn into(out: W, format: Format, asked: Option<Vec<String>>) -> Self {
+        Self {
+            format,
+            out,
+            asked,
+            found: None,
+            block: vec![],
+            written: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, row: Values) -> anyhow::Result<()> {
+        self.block.push(row);
+        if self.block.len() == BLOCK_ROWS {
+            self.write_block()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rest, and says how many rows there were.
+    pub(super) fn finish(&mut self) -> anyhow::Result<usize> {
+        self.write_block()?;
+        if self.format == Format::Json {
+            writeln!(self.out, "{}", if self.written == 0 { "[]" } else { "\n]" })?;
+        }
+        self.out.flush()?;
+        Ok(self.written)
+    }
+
+    fn write_block(&mut self) -> anyhow::Result<()> {
+        let rows = std::mem::take(&mut self.block);
+        if self.format == Format::Json {
+            for (index, row) in rows.iter().enumerate() {
+                let before = if self.written + index == 0 {
+                    "[\n"
+                } else {
+                    ",\n"
+                };
+                write!(self.out, "{before}{}", serde_json::to_string(row)?)?;
+            }
+        } else {
+            self.write_cells(&rows)?;
+        }
+        self.written += rows.len();
+        Ok(())
+    }
+
+    fn write_cells(&mut self, rows: &[Values]) -> anyhow::Result<()> {
+        let columns = match (&self.asked, &self.found) {
+            (Some(asked), _) => asked.clone(),
+            // A later table has a header of its own; lines of plain text and CSV have not.
+            (None, Some(found)) if self.format != Format::Table => found.clone(),
+            (None, _) => columns_of(rows),
+        };
+        if let Some(name) = self.unknown(rows, &columns) {
+            anyhow::bail!(
+                "a later row has the column {name}, which the first {BLOCK_ROWS} had not: use --json"
+            );
+        }
+        let first = self.written == 0;
+        match self.format {
+            Format::Table if rows.is_empty() && !first => {}
+            Format::Table if rows.is_empty() && columns.is_empty() => {}
+            Format::Table if !fits(columns.len(), screen_width()) => {
+                for row in rows {
+                    writeln!(self.out, "{}", upright(row, &columns))?;
+                }
+            }
+            Format::Table => {
+                let cells = rows.iter().map(|row| cells(row, &columns, shown));
+                writeln!(self.out, "{}", table(&columns, cells))?;
+            }
+            Format::Csv => {
+                let mut csv = csv::Writer::from_writer(&mut self.out);
+                if first && !columns.is_empty() {
+                    csv.write_record(&columns)?;
+                }
+                for row in rows {
+                    csv.write_record(cells(row, &columns, exact))?;
+                }
+                csv.flush()?;
+            }
+            Format::Plain => {
+                for row in rows {
+                    let line = cells(row, &columns, |it| escaped(&exact(it))).join("\t");
+                    writeln!(self.out, "{line}")?;
+                }
+            }
+            Format::Json => {}
+        }
+        self.found = Some(columns);
+        Ok(())
+    }
+
+    /// A value that would be lost; where columns were asked for, others are not wanted.
+    fn unknown(&self, rows: &[Values], columns: &[String]) -> Option<String> {
+        if self.asked.is_some() {
+            return None;
+        }
+        let mut names = rows.iter().flat_map(|row| row.keys());
+        names.find(|it| !columns.contains(it)).cloned()
+    }
+}
+
+/// Writes one thing with its values by name.
+pub(super) fn one(format: Format, values: &Values) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout());
+    one_into(&mut out, format, values)?;
+    out.flush().context("cannot write")
+}
+
+fn one_into(out: &mut impl Write, format: Format, values: &Values) -> anyhow::Result<()> {
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(values)?)?,
+        Format::Csv => {
+            let columns = columns_of(std::slice::from_ref(values));
+            let mut csv = csv::Writer::from_writer(out);
+            csv.write_record(&columns)?;
+            csv.write_record(cells(values, &columns, exact))?;
+            csv.flush()?;
+        }
+        Format::Plain => {
+            for name in columns_of(std::slice::from_ref(values)) {
+                let value = values.get(&name).map(exact).unwrap_or_default();
+                writeln!(out, "{name}\t{}", escaped(&value))?;
+            }
+        }
+        Format::Table => {
+            let names = columns_of(std::slice::from_ref(values));
+            writeln!(out, "{}", upright(values, &names))?;
+        }
+    }
+    Ok(())
+}
+
+/// A row from its parts; what is none is null.
+pub(super) fn row<const N: usize>(values: [(&str, Value); N]) -> Values {
+    values
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// The names as they are wanted.
+pub(super) fn columns(names: &[&str]) -> Vec<String> {
+    names.iter().map(|it| (*it).to_owned()).collect()
+}
+
+fn table(columns: &[String], rows: impl Iterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_FULL_CONDENSED)
+        .set_content_arrangement(match screen_width() {
+            Some(_) => ContentArrangement::Dynamic,
+            None => ContentArrangement::Disabled,
+        })
+        .set_header(columns)
+        .add_rows(rows);
+    table
+}
+
+/// A row that is too wide for the screen, or alone: a line for each of its values.
+fn upright(row: &Values, columns: &[String]) -> Table {
+    let lines = columns.iter().map(|name| {
+        let value = row.get(name).map(shown).unwrap_or_default();
+        vec![name.clone(), value]
+    });
+    table(&["name".to_owned(), "value".to_owned()], lines)
+}
+
+/// Of the terminal, if there is one.
+fn screen_width() -> Option<u16> {
+    Table::new().width().filter(|it| *it >= SCREEN_CHARS_MIN)
+}
+
+/// Whether each column has room enough to be read.
+fn fits(columns: usize, screen: Option<u16>) -> bool {
+    screen.is_none_or(|it| columns.saturating_mul(COLUMN_CHARS_MIN) <= usize::from(it))
+}
+
+/// All names there are, the id first.
+fn columns_of(rows: &[Values]) -> Vec<String> {
+    let mut columns: Vec<String> = vec![];
+    for name in rows.iter().flat_map(|row| row.keys()) {
+        if !columns.contains(name) {
+            columns.push(name.clone());
+        }
+    }
+    columns.sort_by_key(|it| it != "id");
+    columns
+}
+
+fn cells(row: &Values, columns: &[String], cell: impl Fn(&Value) -> String) -> Vec<String> {
+    columns
+        .iter()
+        .map(|name| row.get(name).map(&cell).unwrap_or_default())
+        .collect()
+}
+
+/// As machines want it: nothing lost.
+fn exact(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// As people want it: names instead of lookups, no longer than a cell, and nothing that a terminal would obey.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Object(members) => match members.get("name").or_else(|| members.get("api_name")) {
+            Some(Value::String(name)) => name.clone(),
+            _ => value.to_string(),
+        },
+        Value::Array(entries) => entries.iter().map(shown).collect::<Vec<_>>().join(", "),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => exact(value),
+    };
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut kept: String = plain.take(CELL_CHARS_MAX + 1).collect();
+    if kept.chars().count() > CELL_CHARS_MAX {
+        kept.pop();
+        kept.push('…');
+    }
+    kept
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('\t', "\\t")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn values(value: &Value) -> Values {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn written(format: Format, columns: Option<Vec<String>>, rows: Vec<Value>) -> String {
+        let mut out = vec![];
+        let mut printer = Rows::into(&mut out, format, columns);
+        for row in rows {
+            printer.add(values(&row)).unwrap();
+        }
+        printer.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn leads() -> Vec<Value> {
+        vec![
+            json!({"id": "1", "Last_Name": "Doe, \"J\"", "Owner": {"id": "7", "name": "Ada"}, "Tag": [{"name": "hot"}, {"name": "new"}]}),
+            json!({"id": "2", "Last_Name": "tab\tline\nend", "Owner": null, "Amount": 1.5}),
+        ]
+    }
+
+    #[test]
+    fn plain_lines_keep_every_value_on_its_line() {
+        let names = Some(columns(&["id", "Last_Name", "Owner"]));
+        assert_eq!(
+            written(Format::Plain, names, leads()),
+            "1\tDoe, \"J\"\t{\"id\":\"7\",\"name\":\"Ada\"}\n2\ttab\\tline\\nend\t\n"
+        );
+    }
+
+    #[test]
+    fn csv_has_a_header_and_quotes() {
+        let names = Some(columns(&["id", "Last_Name"]));
+        assert_eq!(
+            written(Format::Csv, names, leads()),
+            "id,Last_Name\n1,\"Doe, \"\"J\"\"\"\n2,\"tab\tline\nend\"\n"
+        );
+        assert_eq!(written(Format::Csv, Some(columns(&["id"])), vec![]), "id\n");
+    }
+
+    #[test]
+    fn json_is_one_list_with_a_line_for_each_row() {
+        let text = written(Format::Json, None, leads());
+        let list: Vec<Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(list, leads());
+        assert_eq!(text.lines().count(), 4);
+        assert_eq!(written(Format::Json, None, vec![]), "[]\n");
+    }
+
+    #[test]
+    fn a_table_shows_names_and_nothing_a_terminal_obeys() {
+        let mut rows = leads();
+        rows.push(json!({"id": "\u{1b}[2J3", "Last_Name": "x".repeat(500)}));
+        let text = written(Format::Table, None, rows);
+        assert!(text.contains("Ada") && text.contains("hot, new"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+        assert!(!text.contains(&"x".repeat(121)), "{text}");
+    }
+
+    #[test]
+    fn rows_that_no_screen_has_room_for_stand_upright() {
+        assert!(fits(7, Some(80)) && fits(100, None));
+        assert!(!fits(40, Some(120)));
+        let text = upright(&values(&json!({"a": 1, "b": "x"})), &columns(&["a", "b"])).to_string();
+        assert_eq!(text.lines().count(), 6, "{text}");
+    }
+
+    #[test]
+    fn a_column_that_comes_too_late_is_not_lost_silently() {
+        let mut out = vec![];
+        let mut printer = Rows::into(&mut out, Format::Csv, None);
+        for _ in 0..BLOCK_ROWS {
+            printer.add(values(&json!({"id": "1"}))).unwrap();
+        }
+        printer.add(values(&json!({"id": "1", "late": 1}))).unwrap();
+        let error = printer.finish().unwrap_err().to_string();
+        assert!(error.contains("the column late"), "{error}");
+    }
+
+    #[test]
+    fn one_thing_is_a_list_of_its_values() {
+        let mut out = vec![];
+        one_into(
+            &mut out,
+            Format::Plain,
+            &values(&json!({"b": 1, "id": "x"})),
+        )
+        .unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "id\tx\nb\t1\n");
+    }
+}
