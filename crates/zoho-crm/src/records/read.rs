@@ -1,6 +1,6 @@
 //! Reading records by their ids: a hundred with a call, any number as a stream, or one.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -30,12 +30,22 @@ pub struct RecordQuery<'a> {
 }
 
 /// What a list call found: absent ids are simply not there, and the order is Zoho's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Listed {
     /// One entry a record, each with its `id`.
     pub records: Vec<Values>,
     /// Zoho's time when it answered (its `Date` header, to the second).
     pub answered_at: Timestamp,
+}
+
+/// A record's content is left out.
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listed")
+            .field("records", &self.records.len())
+            .field("answered_at", &self.answered_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `GET /{module}/{id}`.
@@ -67,12 +77,22 @@ impl<'a> OneQuery<'a> {
 }
 
 /// What asking for one record found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct One {
     /// `None` when Zoho does not have it, or not for us.
     pub record: Option<Values>,
     /// Zoho's time when it answered (its `Date` header, to the second).
     pub answered_at: Timestamp,
+}
+
+/// A record's content is left out.
+impl fmt::Debug for One {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("One")
+            .field("found", &self.record.is_some())
+            .field("answered_at", &self.answered_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer to "what changed since then".
