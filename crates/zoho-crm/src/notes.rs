@@ -98,7 +98,7 @@ impl Client {
                 let found = page::page(&answer, "data")?.items;
                 found.into_iter().next().map(values).transpose()
             }
-            Err(Error::Gone { .. }) => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -15,6 +15,11 @@ use crate::{Error, client::Answer};
 /// error.
 pub type Listing<T> = BoxStream<'static, Result<T, Error>>;
 
+/// A list that is cut short must not look like its end.
+pub(crate) const NO_WAY_ON: Error = Error::Malformed {
+    problem: "more records, but no page token",
+};
+
 /// One page of a list.
 #[derive(Clone, PartialEq)]
 pub struct Page<T> {

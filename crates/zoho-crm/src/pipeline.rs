@@ -11,7 +11,7 @@ use crate::{
     auth::AccessToken,
     client::Answer,
     credits::Charge,
-    error::from_answer,
+    error::{failing, from_answer, is_error},
     limits::Permit,
     request::{Accept, ApiRequest, Cost},
     transport::{RawAnswer, collect, date, retry_after},
@@ -163,7 +163,8 @@ impl Client {
 
     fn judge(&self, raw: RawAnswer, request: &ApiRequest<'_>) -> Result<Answer, Error> {
         let inner = &*self.inner;
-        if is_answer(&raw, request) {
+        let hidden = request.accept == Accept::Success && is_error(&raw.body);
+        if !hidden && is_answer(&raw, request) {
             inner.throttle.passed();
             return Ok(Answer {
                 status: raw.status,
@@ -177,7 +178,7 @@ impl Client {
     fn refusal(&self, raw: &RawAnswer) -> Error {
         let inner = &*self.inner;
         let after = retry_after(&raw.headers, inner.clock.now());
-        let error = from_answer(raw.status, &raw.body, after, Duration::ZERO);
+        let error = from_answer(failing(raw.status), &raw.body, after, Duration::ZERO);
         if let Error::Throttled { code, .. } = error {
             let pause = inner.throttle.throttled(inner.clock.monotonic());
             return Error::Throttled {

@@ -126,6 +126,9 @@ impl Client {
     /// memory. Ids that are not there are left out.
     ///
     /// Zoho: "Get records", v8. As [`Self::records`].
+    ///
+    /// # Errors
+    /// The stream ends with the first error.
     pub fn records_by_ids(&self, query: &RecordQuery<'_>) -> Listing<Values> {
         if let Err(error) = check(query) {
             return stream::iter([Err(error)]).boxed();
@@ -216,10 +219,7 @@ impl Client {
         let request = ApiRequest::get(&path).query(&pairs).headers(&headers);
         let answer = match self.send(Call::One, Cost::ONE, &request).await {
             Ok(answer) => answer,
-            Err(Error::Gone { .. }) => return Ok(IfModified::Is(self.nothing())),
-            Err(Error::Invalid { code, .. }) if code.as_str() == "INVALID_DATA" => {
-                return Ok(IfModified::Is(self.nothing()));
-            }
+            Err(error) if error.is_gone() => return Ok(IfModified::Is(self.nothing())),
             Err(error) => return Err(error),
         };
         if answer.is_unchanged() {

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{TryStreamExt, future::join_all};
 use secrecy::ExposeSecret;
 use wiremock::ResponseTemplate;
 use zoho_crm::{
-    BoxFuture, Client, Converted, Credentials, Error, Limits, MemoryTokenStore, RecordQuery,
-    StoredToken, TokenStore, TokenStoreError,
+    BoxFuture, Client, Converted, Credentials, Error, Limits, ListQuery, MemoryTokenStore,
+    RecordQuery, StoredToken, TokenStore, TokenStoreError, UserType,
 };
 
 use crate::support::{
@@ -340,6 +340,44 @@ async fn a_record_that_is_gone_is_none_however_zoho_says_it() {
         client.record("Leads", "1").await.unwrap_err().class(),
         "invalid"
     );
+}
+
+#[tokio::test]
+async fn an_error_that_comes_with_a_status_of_success_is_that_error() {
+    let wrong = r#"{"code":"INVALID_MODULE","details":{},"message":"m","status":"error"}"#;
+    let listed = format!(r#"{{"data":[{wrong}]}}"#);
+    for (status, body) in [(202, wrong), (200, wrong), (202, &listed)] {
+        let body = body.to_owned();
+        let zoho = Zoho::start(|n, _| granted(n), move |_, _| json(status, &body)).await;
+        let (client, _hand) = zoho.client();
+        let query = ListQuery::of("Leads", FIELDS);
+        for error in [
+            client.records(&QUERY).await.unwrap_err(),
+            client.list(&query).try_next().await.unwrap_err(),
+            client.count("Leads").await.unwrap_err(),
+            client.bulk_read_job("1").await.unwrap_err(),
+            client
+                .users(UserType::AllUsers)
+                .try_next()
+                .await
+                .unwrap_err(),
+        ] {
+            assert_eq!(error.class(), "invalid", "{status}");
+            assert_eq!(error.code().unwrap().as_str(), "INVALID_MODULE");
+        }
+        assert_eq!(zoho.calls(), 5, "none is asked again");
+    }
+    let zoho = Zoho::start(
+        |n, _| granted(n),
+        |n, _| match n {
+            1 => error(202, "INTERNAL_ERROR"),
+            _ => json(200, LEAD),
+        },
+    )
+    .await;
+    let (client, hand) = zoho.client();
+    let read = while_time_runs(&hand, client.records(&QUERY)).await;
+    assert_eq!(read.unwrap().records.len(), 1);
 }
 
 #[tokio::test]
