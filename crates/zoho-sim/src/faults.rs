@@ -42,7 +42,7 @@ pub enum On {
     ReadList,
     /// Reads of one record.
     ReadOne,
-    /// Inserts, updates, upserts, deletes, conversions.
+    /// Inserts, updates, upserts, deletes, conversions, tags and relations of records.
     Write,
     /// COQL and search.
     Query,
@@ -239,6 +239,7 @@ impl On {
                     | Kind::MassDelete
                     | Kind::RecycleBin
                     | Kind::TagRecords
+                    | Kind::Relate
                     | Kind::Convert
             ),
             Self::Query => matches!(kind, Kind::Coql | Kind::Search),

@@ -191,6 +191,89 @@ async fn a_timeline_tells_who_changed_what() {
 }
 
 #[tokio::test]
+async fn a_timeline_is_filtered_and_sorted() {
+    let org = Org::start().await;
+    let id = lead(&org);
+    let path = format!("/crm/v8/Leads/{id}");
+    org.put(&path, &json!({"data": [{"City": "Oslo"}]})).await;
+    org.sim
+        .update("Leads", &id, json!({"City": "Bern"}))
+        .unwrap();
+    let ask = async |query: &str, filters: Option<Value>| {
+        let filters = filters.map(|it| it.to_string()).unwrap_or_default();
+        let mut url = reqwest::Url::parse("http://localhost").unwrap();
+        url.set_query(Some(query));
+        if !filters.is_empty() {
+            url.query_pairs_mut().append_pair("filters", &filters);
+        }
+        let query = url.query().unwrap_or_default();
+        let answer = org.get(&format!("{path}/__timeline?{query}")).await;
+        let entries = answer.body["__timeline"].as_array().cloned();
+        let shown = entries.unwrap_or_default();
+        let shown = shown.iter().map(|it| {
+            let (action, source) = (&it["action"], &it["source"]);
+            format!("{} {}", action.as_str().unwrap(), source.as_str().unwrap())
+        });
+        (answer.status.as_u16(), shown.collect::<Vec<_>>())
+    };
+    let (added, by_api, by_person) = ("added crm_ui", "updated crm_api", "updated crm_ui");
+    let is = |field: &str, comparator: &str, value: Value| {
+        Some(json!({"field": {"api_name": field}, "comparator": comparator, "value": value}))
+    };
+    let both = json!({"group_operator": "and", "group": [
+        is("source", "equal", json!("crm_ui")),
+        is("action", "not_equal", json!("added")),
+    ]});
+    let ages = json!(["2000-01-01T00:00:00+00:00", "2100-01-01T00:00:00+00:00"]);
+    let person = json!({"id": org.sim.records("Leads")[0]["Created_By"]["id"]});
+    for (query, filters, expected) in [
+        ("", None, vec![by_person, by_api, added]),
+        (
+            "sort_by=audited_time&sort_order=asc",
+            None,
+            vec![added, by_api, by_person],
+        ),
+        ("", is("source", "equal", json!("crm_api")), vec![by_api]),
+        (
+            "",
+            is("action", "in", json!(["added", "deleted"])),
+            vec![added],
+        ),
+        ("", Some(both), vec![by_person]),
+        ("", is("done_by", "equal", person), vec![by_person, added]),
+        (
+            "sort_order=asc",
+            is("audited_time", "between", ages),
+            vec![added, by_api, by_person],
+        ),
+        (
+            "",
+            is("audited_time", "less_than", json!("2000-01-01T00:00:00Z")),
+            vec![],
+        ),
+    ] {
+        let shown = ask(query, filters.clone()).await;
+        let status = if expected.is_empty() { 204 } else { 200 };
+        let expected: Vec<String> = expected.into_iter().map(Into::into).collect();
+        assert_eq!(shown, (status, expected), "{query} {filters:?}");
+    }
+    for (query, filters) in [
+        ("sort_by=id", None),
+        ("sort_order=up", None),
+        ("", Some(json!([]))),
+        ("", is("weather", "equal", json!("fine"))),
+        ("", is("source", "less_than", json!("x"))),
+        ("", is("audited_time", "equal", json!("yesterday"))),
+    ] {
+        assert_eq!(
+            ask(query, filters.clone()).await.0,
+            400,
+            "{query} {filters:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_leaves_the_recycle_bin_is_gone_for_good() {
     let org = Org::start().await;
     let (first, second) = (lead(&org), lead(&org));

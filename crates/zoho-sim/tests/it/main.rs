@@ -19,6 +19,7 @@ mod convert;
 mod mail;
 mod lists;
 mod changes;
+mod related;
 mod coql;
 mod search;
 mod tags;

@@ -149,8 +149,10 @@ fn limit(call: &mut Call) -> Result<(), Refusal> {
         Err(Refusal::new("LIMIT_EXCEEDED", "limit exceeded", details))
     };
     let kind = call.kind();
-    if matches!(kind, Kind::Insert | Kind::Update | Kind::Upsert)
-        && call.records_sent() > WRITTEN_MAX
+    if matches!(
+        kind,
+        Kind::Insert | Kind::Update | Kind::Upsert | Kind::Relate
+    ) && call.records_sent() > WRITTEN_MAX
     {
         return exceeded("data", 1);
     }
@@ -213,6 +215,7 @@ fn is_supported(call: &Call) -> bool {
         | Kind::Search
         | Kind::FullData
         | Kind::Related
+        | Kind::Relate
         | Kind::Tags
         | Kind::TagRecords
         | Kind::Timeline
