@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     Call, Client, Code, Error,
     client::Answer,
-    error::{Wait, code_of, decide, failing, from_answer, name_of},
+    error::{LATER, Wait, code_of, decide, failing, from_answer, name_of},
     records::is_record_id,
     request::{Accept, ApiRequest, Cost},
 };
@@ -227,7 +227,7 @@ fn is_failure(entry: &Value) -> bool {
 /// An error of the whole call, which may come with a success's status.
 fn refused(answer: &Answer) -> Error {
     let status = failing(answer.status);
-    from_answer(status, &answer.body, None, std::time::Duration::ZERO)
+    from_answer(status, &answer.body, None, LATER)
 }
 
 fn json_path(entry: &Value) -> Option<Box<str>> {

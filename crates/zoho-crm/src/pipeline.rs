@@ -11,7 +11,7 @@ use crate::{
     auth::AccessToken,
     client::Answer,
     credits::Charge,
-    error::{failing, from_answer, is_error},
+    error::{LATER, failing, from_answer, is_error},
     limits::Permit,
     request::{Accept, ApiRequest, Cost},
     transport::{RawAnswer, collect, date, retry_after},
@@ -234,7 +234,7 @@ impl Tries {
             return Err(error);
         }
         let Some(wait) = worth_waiting(&error, self.waits.next()) else {
-            return Err(error);
+            return Err(given_up(error));
         };
         tracing::debug!(call = self.call.as_str(), error = %error, ?wait, "asking zoho again");
         client.inner.clock.sleep(wait).await;
@@ -281,6 +281,17 @@ fn worth_waiting(error: &Error, next: Option<Duration>) -> Option<Duration> {
     };
     let jitter = rand::rng().random_range(0.8..1.2);
     (asked <= RETRY_WAIT_MAX).then(|| next.mul_f64(jitter).max(asked))
+}
+
+/// A 429 that does not say how long to wait is waited for by the retries; who gets it after them waits as well.
+fn given_up(error: Error) -> Error {
+    if let Error::Throttled { code, after } = &error
+        && after.is_zero()
+    {
+        let code = code.clone();
+        return Error::Throttled { code, after: LATER };
+    }
+    error
 }
 
 fn remaining(headers: &HeaderMap) -> Option<u64> {

@@ -165,7 +165,7 @@ pub enum Error {
 }
 
 /// The wait after a failure that says nothing about how long it will last.
-const LATER: Duration = Duration::from_secs(5);
+pub(crate) const LATER: Duration = Duration::from_secs(5);
 
 impl Error {
     /// How long to wait before the same call may succeed; `None` when waiting does not help.

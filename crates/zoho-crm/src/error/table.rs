@@ -73,12 +73,22 @@ pub(crate) fn name_of(envelope: &Value) -> Option<Code> {
 }
 
 /// How long to wait, as far as an answer said.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     /// `Retry-After`.
     pub(crate) after: Option<Duration>,
     /// After a 429 without it.
     pub(crate) throttled: Duration,
+}
+
+impl Default for Wait {
+    /// As long as after any failure that says nothing.
+    fn default() -> Self {
+        Self {
+            after: None,
+            throttled: LATER,
+        }
+    }
 }
 
 /// What a code and a status mean for the caller.

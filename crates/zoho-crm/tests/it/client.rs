@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use wiremock::ResponseTemplate;
 use zoho_crm::{
     BoxFuture, Client, Converted, Credentials, Error, Limits, ListQuery, MemoryTokenStore,
-    RecordQuery, StoredToken, TokenStore, TokenStoreError, UserType,
+    RecordQuery, StoredToken, TokenStore, TokenStoreError, UserType, WriteOptions,
 };
 
 use crate::support::{
@@ -409,6 +409,7 @@ async fn a_failure_that_lasts_is_given_to_the_caller() {
             1,
             "throttled",
         ),
+        (error(429, "TOO_MANY_REQUESTS"), 5, "throttled"),
         (error(401, "OAUTH_SCOPE_MISMATCH"), 1, "forbidden"),
         (error(403, "NO_PERMISSION"), 1, "forbidden"),
         (error(400, "INVALID_MODULE"), 1, "invalid"),
@@ -424,7 +425,19 @@ async fn a_failure_that_lasts_is_given_to_the_caller() {
             .unwrap_err();
         assert_eq!((failed.class(), zoho.calls()), (class, calls));
         assert_eq!(zoho.tokens(), 1);
+        assert_ne!(failed.retry_after(), Some(Duration::ZERO), "{failed}");
     }
+    let item =
+        r#"{"data":[{"code":"TOO_MANY_REQUESTS","details":{},"message":"m","status":"error"}]}"#;
+    let zoho = Zoho::start(|n, _| granted(n), |_, _| json(207, item)).await;
+    let (client, _hand) = zoho.client();
+    let lead = [zoho_crm::Values::new()];
+    let written = client
+        .insert("Leads", &lead, &WriteOptions::default())
+        .await;
+    let written = written.unwrap();
+    let failed = &written[0].as_ref().unwrap_err().error;
+    assert!(failed.retry_after() > Some(Duration::ZERO), "{failed}");
 }
 
 #[tokio::test]
