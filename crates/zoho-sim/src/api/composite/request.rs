@@ -160,9 +160,9 @@ impl Sub {
         answer: impl Fn(&str) -> Option<&'a Value>,
     ) -> Result<Self, Refusal> {
         let mut resolved = self.clone();
-        let mut resolver = Resolver::new(answer);
+        let mut references = Resolver::new(answer);
         for (key, part) in &mut resolved.parts {
-            *part = resolver
+            *part = references
                 .resolve(part)
                 .map_err(|unresolved| self.invalid_reference(key, &unresolved))?;
         }
