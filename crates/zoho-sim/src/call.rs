@@ -260,15 +260,15 @@ impl Operation {
                     module: module.into(),
                     id: id.into(),
                     list: list.into(),
-                    related_id: None,
+                    member: None,
                 };
                 (
                     Self::Query(QueryOperation::Related(related)),
                     &[Method::GET, Method::PUT, Method::DELETE],
                 )
             }
-            [module, id, list, related_id]
-                if [id, related_id]
+            [module, id, list, member]
+                if [id, member]
                     .iter()
                     .all(|it| it.bytes().all(|it| it.is_ascii_digit())) =>
             {
@@ -276,7 +276,7 @@ impl Operation {
                     module: module.into(),
                     id: id.into(),
                     list: list.into(),
-                    related_id: Some(related_id.into()),
+                    member: Some(member.into()),
                 };
                 (
                     Self::Query(QueryOperation::Related(related)),

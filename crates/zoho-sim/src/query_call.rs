@@ -53,7 +53,7 @@ pub(crate) struct Related {
     pub(crate) id: String,
     pub(crate) list: String,
     /// The one record in the list, if the path names it.
-    pub(crate) related_id: Option<String>,
+    pub(crate) member: Option<String>,
 }
 
 impl QueryOperation {

@@ -84,7 +84,7 @@ fn relate(
     sides: Sides<'_>,
 ) -> Result<Vec<Result<Value, Refusal>>, Refusal> {
     let mut data = write::read_data(world, call, sides.module)?;
-    if let (Some(id), Some(Value::Object(first))) = (&related.related_id, data.first_mut()) {
+    if let (Some(id), Some(Value::Object(first))) = (&related.member, data.first_mut()) {
         first.insert("id".into(), json!(id));
         data.truncate(1);
     }
@@ -116,7 +116,7 @@ fn unrelate(
     related: &Related,
     sides: Sides<'_>,
 ) -> Result<Vec<Result<Value, Refusal>>, Refusal> {
-    let ids = match &related.related_id {
+    let ids = match &related.member {
         Some(id) => vec![id.as_str()],
         None => call.ids().unwrap_or_default(),
     };

@@ -153,15 +153,14 @@ fn read_records(
     let reading = world.reading(trouble);
     let since = params::since(call);
     let one = (table.module.id, record.id);
-    let members: Box<dyn Iterator<Item = &Record>> = match list.field {
-        Some(field) => Box::new(list.table.walk(NEWEST_FIRST, None).filter(move |it| {
+    let members: Box<dyn Iterator<Item = &Record>> = if let Some(field) = list.field {
+        Box::new(list.table.walk(NEWEST_FIRST, None).filter(move |it| {
             let looked_up = it.version(reading).values.get(field);
             looked_up.and_then(|it| it.get("id")?.as_str()) == Some(id)
-        })),
-        None => {
-            let ids = world.relations.with(one, list.table.module.id);
-            Box::new(ids.filter_map(|it| list.table.get(it)))
-        }
+        }))
+    } else {
+        let ids = world.relations.with(one, list.table.module.id);
+        Box::new(ids.filter_map(|it| list.table.get(it)))
     };
     let mut rows = members
         .filter(|it| {

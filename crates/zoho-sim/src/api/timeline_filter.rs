@@ -95,11 +95,10 @@ fn read(sent: &Value, (left, depth): (&mut usize, usize)) -> Option<Filter> {
     *left = left.checked_sub(1)?;
     let part = Part::read(sent.pointer("/field/api_name")?.as_str()?)?;
     let comparator = Comparator::read(sent.get("comparator")?.as_str()?)?;
-    let values = match sent.get("value")? {
-        Value::Array(values) => values.iter().map(|it| part.operand(it)).collect(),
-        value => part.operand(value).map(|it| vec![it]),
-    };
-    let values: Vec<Operand> = values?;
+    let value = sent.get("value")?;
+    let several = value.as_array().map(Vec::as_slice);
+    let several = several.unwrap_or(std::slice::from_ref(value)).iter();
+    let values: Vec<Operand> = several.map(|it| part.operand(it)).collect::<Option<_>>()?;
     let fits = match comparator {
         Comparator::In | Comparator::NotIn => (1..=VALUES_MAX).contains(&values.len()),
         Comparator::Between => part == Part::AuditedTime && values.len() == 2,

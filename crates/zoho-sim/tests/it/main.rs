@@ -28,3 +28,4 @@ mod webhooks;
 mod watch;
 mod limits;
 mod faults;
+mod hostile;

@@ -120,7 +120,7 @@ async fn many_are_related_with_one_call_and_each_has_its_result() {
         [second.clone(), lead.clone()]
     );
     org.sim.delete("Leads", &[&second]).unwrap();
-    assert_eq!(ids(&org.get(&read).await.body), [lead.clone()]);
+    assert_eq!(ids(&org.get(&read).await.body), [lead.as_str()]);
     let removed = org.delete(&format!("{list}?ids={lead},{second}")).await;
     assert_eq!(removed.status, StatusCode::MULTI_STATUS);
     assert_eq!(
