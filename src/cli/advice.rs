@@ -77,6 +77,7 @@ fn advice(error: &Error, at: &DataCenter) -> Option<String> {
         (Error::Invalid { .. }, "INVALID_DATA") => {
             "an id or a value in the command is not one that Zoho knows here"
         }
+        (Error::Gone { .. }, _) => "nothing of this kind has this id, or it is there no more",
         (Error::Throttled { .. } | Error::CreditsSpent { .. }, _) => {
             "too many calls at once, or the day's API credits are spent: `zohook auth status` says how many are left"
         }

@@ -110,7 +110,7 @@ impl OrgArguments {
         if let Some(path) = &self.routes {
             return self.in_file(path, refresh, state_dir);
         }
-        if !elsewhere && (self.connection.is_some() || Path::new(ROUTES).exists()) {
+        if self.connection.is_some() || (!elsewhere && Path::new(ROUTES).exists()) {
             return self.in_file(Path::new(ROUTES), refresh, state_dir);
         }
         self.in_environment(refresh, state_dir)

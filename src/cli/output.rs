@@ -12,7 +12,7 @@ use zoho_crm::Values;
 const BLOCK_ROWS: usize = 500;
 
 /// Room that a table's column needs to be read, in characters, border included.
-const COLUMN_CHARS_MIN: usize = 8;
+const COLUMN_CHARS_MIN: usize = 11;
 
 /// Screens that are narrower, or say nothing of their width, get tables as wide as they are.
 const SCREEN_CHARS_MIN: u16 = 40;
@@ -23,8 +23,8 @@ const CELL_CHARS_MAX: usize = 120;
 /// The same, where each value has a line of its own.
 const UPRIGHT_CHARS_MAX: usize = 2000;
 
-/// First columns up to this width, in characters, are not broken: ids and API names are copied.
-const FIRST_CHARS_MAX: usize = 40;
+/// Ids and the values of the first column are not broken up to this width, in characters: they are copied.
+const WHOLE_CHARS_MAX: usize = 40;
 
 /// How results are written. On a terminal: a table. Into a pipe or file: a line for each row, its values separated by
 /// tabs (\t, \n, \r and \\ within values are escaped), without a header.
@@ -154,7 +154,7 @@ impl<W: Write> Rows<W> {
         match self.format {
             Format::Table if rows.is_empty() && !first => {}
             Format::Table if rows.is_empty() && columns.is_empty() => {}
-            Format::Table if !fits(first_width(rows, &columns), columns.len(), screen_width()) => {
+            Format::Table if !fits(&rows, &columns, screen_width()) => {
                 for row in rows {
                     writeln!(self.out, "{}", upright(row, &columns))?;
                 }
@@ -261,11 +261,14 @@ fn table(columns: &[String], rows: impl Iterator<Item = Vec<String>>) -> Table {
         })
         .set_header(columns)
         .add_rows(rows);
-    let width = table.column_max_content_widths().first().copied();
-    if width.is_some_and(|it| usize::from(it) <= FIRST_CHARS_MAX)
-        && let Some(first) = table.column_mut(0)
-    {
-        first.set_constraint(ColumnConstraint::ContentWidth);
+    let widths = table.column_max_content_widths();
+    for ((index, name), width) in columns.iter().enumerate().zip(widths) {
+        if stays_whole(index, name)
+            && usize::from(width) <= WHOLE_CHARS_MAX
+            && let Some(column) = table.column_mut(index)
+        {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table
 }
@@ -284,21 +287,24 @@ fn screen_width() -> Option<u16> {
     Table::new().width().filter(|it| *it >= SCREEN_CHARS_MIN)
 }
 
-/// Whether each column has room enough to be read, beside the first of this width.
-fn fits(first: usize, columns: usize, screen: Option<u16>) -> bool {
-    let others = columns.saturating_sub(1).saturating_mul(COLUMN_CHARS_MIN);
-    screen.is_none_or(|it| first.saturating_add(others) <= usize::from(it))
+/// Whether a column's values are not broken.
+fn stays_whole(index: usize, name: &str) -> bool {
+    index == 0 || name == "id"
 }
 
-/// Of the first column, which is not broken, with its border.
-fn first_width(rows: &[Values], columns: &[String]) -> usize {
-    let Some(name) = columns.first() else {
-        return 0;
+/// Whether the screen has room enough for each column to be read.
+fn fits(rows: &[Values], columns: &[String], screen: Option<u16>) -> bool {
+    let width = |(index, name): (usize, &String)| {
+        if !stays_whole(index, name) {
+            return COLUMN_CHARS_MIN;
+        }
+        let values = rows.iter().filter_map(|row| row.get(name));
+        let widths = values.map(|it| shown(it).chars().count());
+        let width = widths.chain([name.chars().count()]).max();
+        // Three for border and padding.
+        width.unwrap_or_default().min(WHOLE_CHARS_MAX) + 3
     };
-    let values = rows.iter().filter_map(|row| row.get(name));
-    let widths = values.map(|it| shown(it).chars().count());
-    let width = widths.chain([name.chars().count()]).max();
-    width.unwrap_or_default().min(FIRST_CHARS_MAX) + 3
+    screen.is_none_or(|it| columns.iter().enumerate().map(width).sum::<usize>() < usize::from(it))
 }
 
 /// All names there are, the id first.
@@ -429,8 +435,10 @@ mod tests {
 
     #[test]
     fn rows_that_no_screen_has_room_for_stand_upright() {
-        assert!(fits(22, 7, Some(80)) && fits(22, 100, None));
-        assert!(!fits(22, 40, Some(120)) && !fits(43, 7, Some(80)));
+        let rows = [values(&json!({"row": 1, "id": "5725768000003000001"}))];
+        let six = columns(&["row", "status", "id", "error", "field", "path"]);
+        assert!(fits(&rows, &six, Some(80)) && fits(&rows, &six, None));
+        assert!(!fits(&rows, &six, Some(60)));
         let text = upright(&values(&json!({"a": 1, "b": "x"})), &columns(&["a", "b"])).to_string();
         assert_eq!(text.lines().count(), 6, "{text}");
     }

@@ -84,6 +84,10 @@ async fn a_new_user_needs_no_refresh_token_in_the_file() {
         .run(&["auth", "status", "--routes", "routes.yaml"])
         .await;
     assert_eq!(status.code, 0, "{status:?}");
+    // What is named is not passed over for what the environment says.
+    let other = org.run(&["auth", "status", "--connection", "other"]).await;
+    assert_eq!(other.code, 64, "{other:?}");
+    assert!(other.err.contains("`other`"), "{other:?}");
     let none = org.run(&["auth", "status", "--routes", "none.yaml"]).await;
     assert_eq!(none.code, 64, "{none:?}");
     assert!(none.err.contains("there is no file none.yaml"), "{none:?}");

@@ -187,6 +187,19 @@ async fn an_import_writes_its_rows_and_its_job_tells_of_them_again() {
     let companies = |name| leads.iter().filter(|it| it["Company"] == name).count();
     assert_eq!((companies("Example"), companies("Other")), (1, 2));
 
+    org.write("semicolons.csv", "Last_Name;Company\nDoe;Example\n");
+    org.write("empty.csv", "");
+    for (file, words) in [
+        ("semicolons.csv", "`Last_Name;Company` in the header"),
+        ("empty.csv", "empty.csv has no rows"),
+        ("none.csv", "none.csv: "),
+    ] {
+        let refused = org.run(&[&write[..], &[file]].concat()).await;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.err.contains(words), "{refused:?}");
+    }
+    assert_eq!(org.sim.counters().calls(Kind::BulkWrite), 2);
+
     let both = org
         .run(&[&write[..], &["leads.csv", "--job", "1"]].concat())
         .await;
@@ -271,7 +284,7 @@ async fn an_import_tells_which_rows_were_not_written() {
         "2\tfailed\t\tMANDATORY_NOT_FOUND (Last_Name)\n"
     );
     assert!(
-        failures.err.ends_with("1 rows written, 1 not written\n"),
+        failures.err.ends_with("1 row written, 1 not written\n"),
         "{failures:?}"
     );
     let again = org.run(&["crm", "bulk", "write", "--job", "222"]).await;

@@ -19,6 +19,12 @@ pub(super) enum Command {
     Write(write::Arguments),
 }
 
+/// `1 row`, `2 rows`.
+fn rows(count: u64) -> String {
+    let word = if count == 1 { "row" } else { "rows" };
+    format!("{count} {word}")
+}
+
 pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Read(it) => read::run(session, it).await,

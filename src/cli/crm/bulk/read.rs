@@ -99,7 +99,7 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
         )
     };
     let count = watch.over(work, resume).await?;
-    complain(&format!("{count} rows"));
+    complain(&super::rows(count));
     Ok(ExitCode::SUCCESS)
 }
 

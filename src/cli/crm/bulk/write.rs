@@ -13,6 +13,7 @@ use serde_json::Value;
 use zoho_crm::{
     Client, Listing, Values,
     bulk::{BulkWrite, CsvZip, JobState, RowState, WriteOperation, WriteResource, WriteRow},
+    is_api_name,
 };
 
 use crate::cli::{
@@ -146,6 +147,7 @@ impl Import {
                     zgid.insert(asked.context("zoho does not say the org's number")?)
                 }
             };
+            check(&part).with_context(|| shown(file))?;
             let count = part.rows();
             let bar = &self.watch.bar;
             bar.set_message(format!("uploading {count} rows"));
@@ -158,6 +160,7 @@ impl Import {
             self.sent += u64::try_from(count)?;
             self.end_of(&job).await?;
         }
+        anyhow::ensure!(self.sent > 0, "{} has no rows", shown(file));
         Ok(())
     }
 
@@ -178,6 +181,16 @@ impl Import {
             .await?;
         self.watch.ended();
         Ok(())
+    }
+}
+
+/// Before anything is sent.
+fn check(part: &CsvZip) -> anyhow::Result<()> {
+    match part.columns().iter().find(|it| !is_api_name(it)) {
+        None => Ok(()),
+        Some(name) => anyhow::bail!(
+            "`{name}` in the header is no field's API name; the columns are separated by commas"
+        ),
     }
 }
 
@@ -207,10 +220,8 @@ impl Outcome {
 
     fn finish(mut self) -> anyhow::Result<ExitCode> {
         self.rows.finish()?;
-        complain(&format!(
-            "{} rows written, {} not written",
-            self.written, self.failed
-        ));
+        let written = super::rows(self.written);
+        complain(&format!("{written} written, {} not written", self.failed));
         Ok(if self.failed == 0 {
             ExitCode::SUCCESS
         } else {
