@@ -38,7 +38,12 @@ fn consent_advice(error: &OAuthError, at: &DataCenter) -> Option<String> {
         OAuthError::Unavailable { problem, .. } if problem.as_str() == "unreachable" => {
             return Some(unreachable(at.accounts_url()));
         }
-        _ => return None,
+        OAuthError::NoConsent { .. }
+        | OAuthError::NotOurs { .. }
+        | OAuthError::UnknownServer
+        | OAuthError::NoRefreshToken
+        | OAuthError::Unavailable { .. }
+        | _ => return None,
     };
     Some(text.to_owned())
 }

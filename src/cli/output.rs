@@ -154,7 +154,7 @@ impl<W: Write> Rows<W> {
         match self.format {
             Format::Table if rows.is_empty() && !first => {}
             Format::Table if rows.is_empty() && columns.is_empty() => {}
-            Format::Table if !fits(&rows, &columns, screen_width()) => {
+            Format::Table if !fits(rows, &columns, screen_width()) => {
                 for row in rows {
                     writeln!(self.out, "{}", upright(row, &columns))?;
                 }

@@ -140,12 +140,11 @@ impl Import {
         let mut parts = CsvZip::parts_of_file(file);
         let mut zgid = None;
         while let Some(part) = parts.try_next().await.with_context(|| shown(file))? {
-            let zgid = match &zgid {
-                Some(known) => known,
-                None => {
-                    let asked = self.client.org().await?.zgid;
-                    zgid.insert(asked.context("zoho does not say the org's number")?)
-                }
+            let zgid = if let Some(known) = &zgid {
+                known
+            } else {
+                let asked = self.client.org().await?.zgid;
+                zgid.insert(asked.context("zoho does not say the org's number")?)
             };
             check(&part).with_context(|| shown(file))?;
             let count = part.rows();
