@@ -121,7 +121,9 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     let done = watch.over(work, resume).await;
     if let Err(error) = done {
         // What has come is worth having.
-        import.outcome.rows.finish()?;
+        if import.outcome.written + import.outcome.failed > 0 {
+            import.outcome.rows.finish()?;
+        }
         return Err(match import.sent {
             0 => error,
             sent => error.context(format!("the rows after {sent} of the file were not sent")),
