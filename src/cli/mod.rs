@@ -13,7 +13,10 @@ mod prompt;
 mod serve;
 mod sim;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -104,7 +107,7 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode 
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let closed = |it: &std::io::Error| it.kind() == std::io::ErrorKind::BrokenPipe;
+    let closed = |it: &io::Error| it.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|it| {
         let by_csv = || {
             let csv::ErrorKind::Io(error) = it.downcast_ref::<csv::Error>()?.kind() else {
@@ -116,18 +119,18 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-#[expect(clippy::print_stderr, reason = "the command line talks to a person")]
+/// To the person at the terminal; who has hung up is not told.
 fn complain(text: &str) {
-    eprintln!("{text}");
+    drop(writeln!(io::stderr(), "{text}"));
 }
 
-#[expect(clippy::print_stdout, reason = "the command line talks to a person")]
+/// The same, on stdout.
 fn say(text: &str) {
-    println!("{text}");
+    drop(writeln!(io::stdout(), "{text}"));
 }
 
 /// Until SIGTERM or SIGINT.
-async fn until_interrupted() -> std::io::Result<()> {
+async fn until_interrupted() -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

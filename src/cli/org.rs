@@ -110,7 +110,7 @@ impl OrgArguments {
         if let Some(path) = &self.routes {
             return self.in_file(path, refresh, state_dir);
         }
-        if !elsewhere && (self.connection.is_some() || Path::new(ROUTES).exists()) {
+        if self.connection.is_some() || (!elsewhere && Path::new(ROUTES).exists()) {
             return self.in_file(Path::new(ROUTES), refresh, state_dir);
         }
         self.in_environment(refresh, state_dir)
@@ -122,6 +122,13 @@ impl OrgArguments {
         refresh: RefreshToken,
         state_dir: PathBuf,
     ) -> anyhow::Result<Org> {
+        if !path.exists() {
+            let text = format!(
+                "there is no file {}: say which with --routes",
+                path.display()
+            );
+            return Err(Ended::BadConfiguration(text).into());
+        }
         let name = self.connection.as_deref();
         let found = config::load_connection(path, name, refresh, &config::environment);
         let connection = found.map_err(|problems| {
@@ -185,7 +192,7 @@ impl OrgArguments {
             return Err(Ended::BadConfiguration(text).into());
         };
         Ok(Org {
-            found_in: "flags and environment".to_owned(),
+            found_in: "the flags and the environment".to_owned(),
             data_center,
             client_id,
             client_secrets: vec![secret],

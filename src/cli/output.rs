@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Context;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::Value;
 use zoho_crm::Values;
 
@@ -12,13 +12,19 @@ use zoho_crm::Values;
 const BLOCK_ROWS: usize = 500;
 
 /// Room that a table's column needs to be read, in characters, border included.
-const COLUMN_CHARS_MIN: usize = 8;
+const COLUMN_CHARS_MIN: usize = 11;
 
 /// Screens that are narrower, or say nothing of their width, get tables as wide as they are.
 const SCREEN_CHARS_MIN: u16 = 40;
 
 /// The longest text of a table's cell, in characters.
 const CELL_CHARS_MAX: usize = 120;
+
+/// The same, where each value has a line of its own.
+const UPRIGHT_CHARS_MAX: usize = 2000;
+
+/// Ids and the values of the first column are not broken up to this width, in characters: they are copied.
+const WHOLE_CHARS_MAX: usize = 40;
 
 /// How results are written. On a terminal: a table. Into a pipe or file: a line for each row, its values separated by
 /// tabs (\t, \n, \r and \\ within values are escaped), without a header.
@@ -103,13 +109,18 @@ impl<W: Write> Rows<W> {
     pub(super) fn finish(&mut self) -> anyhow::Result<usize> {
         self.write_block()?;
         if self.format == Format::Json {
-            writeln!(self.out, "{}", if self.written == 0 { "[]" } else { "\n]" })?;
+            let end = if self.written == 0 { "[]" } else { "\n]" };
+            writeln!(self.out, "{end}").context("cannot write the output")?;
         }
-        self.out.flush()?;
+        self.out.flush().context("cannot write the output")?;
         Ok(self.written)
     }
 
     fn write_block(&mut self) -> anyhow::Result<()> {
+        self.try_write_block().context("cannot write the output")
+    }
+
+    fn try_write_block(&mut self) -> anyhow::Result<()> {
         let rows = std::mem::take(&mut self.block);
         if self.format == Format::Json {
             for (index, row) in rows.iter().enumerate() {
@@ -143,7 +154,7 @@ impl<W: Write> Rows<W> {
         match self.format {
             Format::Table if rows.is_empty() && !first => {}
             Format::Table if rows.is_empty() && columns.is_empty() => {}
-            Format::Table if !fits(columns.len(), screen_width()) => {
+            Format::Table if !fits(rows, &columns, screen_width()) => {
                 for row in rows {
                     writeln!(self.out, "{}", upright(row, &columns))?;
                 }
@@ -184,33 +195,45 @@ impl<W: Write> Rows<W> {
     }
 }
 
-/// Writes one thing with its values by name.
-pub(super) fn one(format: Format, values: &Values) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(io::stdout());
-    one_into(&mut out, format, values)?;
-    out.flush().context("cannot write")
+/// One line of text: an id, a number, a file's name.
+pub(super) fn line(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{text}").context("cannot write the output")
 }
 
-fn one_into(out: &mut impl Write, format: Format, values: &Values) -> anyhow::Result<()> {
+/// Writes one thing with its values by name.
+pub(super) fn one(format: Format, values: &Values) -> anyhow::Result<()> {
+    one_of(format, values, &columns_of(std::slice::from_ref(values)))
+}
+
+/// The same, its values in this order.
+pub(super) fn one_of(format: Format, values: &Values, names: &[String]) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout());
+    let written = one_into(&mut out, format, (values, names));
+    written
+        .and_then(|()| Ok(out.flush()?))
+        .context("cannot write the output")
+}
+
+fn one_into(
+    out: &mut impl Write,
+    format: Format,
+    (values, names): (&Values, &[String]),
+) -> anyhow::Result<()> {
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(values)?)?,
         Format::Csv => {
-            let columns = columns_of(std::slice::from_ref(values));
             let mut csv = csv::Writer::from_writer(out);
-            csv.write_record(&columns)?;
-            csv.write_record(cells(values, &columns, exact))?;
+            csv.write_record(names)?;
+            csv.write_record(cells(values, names, exact))?;
             csv.flush()?;
         }
         Format::Plain => {
-            for name in columns_of(std::slice::from_ref(values)) {
-                let value = values.get(&name).map(exact).unwrap_or_default();
+            for name in names {
+                let value = values.get(name).map(exact).unwrap_or_default();
                 writeln!(out, "{name}\t{}", escaped(&value))?;
             }
         }
-        Format::Table => {
-            let names = columns_of(std::slice::from_ref(values));
-            writeln!(out, "{}", upright(values, &names))?;
-        }
+        Format::Table => writeln!(out, "{}", upright(values, names))?,
     }
     Ok(())
 }
@@ -238,14 +261,23 @@ fn table(columns: &[String], rows: impl Iterator<Item = Vec<String>>) -> Table {
         })
         .set_header(columns)
         .add_rows(rows);
+    let widths = table.column_max_content_widths();
+    for ((index, name), width) in columns.iter().enumerate().zip(widths) {
+        if stays_whole(index, name)
+            && usize::from(width) <= WHOLE_CHARS_MAX
+            && let Some(column) = table.column_mut(index)
+        {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
     table
 }
 
 /// A row that is too wide for the screen, or alone: a line for each of its values.
 fn upright(row: &Values, columns: &[String]) -> Table {
     let lines = columns.iter().map(|name| {
-        let value = row.get(name).map(shown).unwrap_or_default();
-        vec![name.clone(), value]
+        let value = row.get(name).map(|it| short(it, UPRIGHT_CHARS_MAX));
+        vec![name.clone(), value.unwrap_or_default()]
     });
     table(&["name".to_owned(), "value".to_owned()], lines)
 }
@@ -255,9 +287,24 @@ fn screen_width() -> Option<u16> {
     Table::new().width().filter(|it| *it >= SCREEN_CHARS_MIN)
 }
 
-/// Whether each column has room enough to be read.
-fn fits(columns: usize, screen: Option<u16>) -> bool {
-    screen.is_none_or(|it| columns.saturating_mul(COLUMN_CHARS_MIN) <= usize::from(it))
+/// Whether a column's values are not broken.
+fn stays_whole(index: usize, name: &str) -> bool {
+    index == 0 || name == "id"
+}
+
+/// Whether the screen has room enough for each column to be read.
+fn fits(rows: &[Values], columns: &[String], screen: Option<u16>) -> bool {
+    let width = |(index, name): (usize, &String)| {
+        if !stays_whole(index, name) {
+            return COLUMN_CHARS_MIN;
+        }
+        let values = rows.iter().filter_map(|row| row.get(name));
+        let widths = values.map(|it| shown(it).chars().count());
+        let width = widths.chain([name.chars().count()]).max();
+        // Three for border and padding.
+        width.unwrap_or_default().min(WHOLE_CHARS_MAX) + 3
+    };
+    screen.is_none_or(|it| columns.iter().enumerate().map(width).sum::<usize>() < usize::from(it))
 }
 
 /// All names there are, the id first.
@@ -290,17 +337,24 @@ fn exact(value: &Value) -> String {
 
 /// As people want it: names instead of lookups, no longer than a cell, and nothing that a terminal would obey.
 fn shown(value: &Value) -> String {
+    short(value, CELL_CHARS_MAX)
+}
+
+fn short(value: &Value, chars_max: usize) -> String {
     let text = match value {
         Value::Object(members) => match members.get("name").or_else(|| members.get("api_name")) {
             Some(Value::String(name)) => name.clone(),
             _ => value.to_string(),
         },
-        Value::Array(entries) => entries.iter().map(shown).collect::<Vec<_>>().join(", "),
+        Value::Array(entries) => {
+            let entries = entries.iter().map(|it| short(it, chars_max));
+            entries.collect::<Vec<_>>().join(", ")
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => exact(value),
     };
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut kept: String = plain.take(CELL_CHARS_MAX + 1).collect();
-    if kept.chars().count() > CELL_CHARS_MAX {
+    let mut kept: String = plain.take(chars_max + 1).collect();
+    if kept.chars().count() > chars_max {
         kept.pop();
         kept.push('…');
     }
@@ -381,8 +435,10 @@ mod tests {
 
     #[test]
     fn rows_that_no_screen_has_room_for_stand_upright() {
-        assert!(fits(7, Some(80)) && fits(100, None));
-        assert!(!fits(40, Some(120)));
+        let rows = [values(&json!({"row": 1, "id": "5725768000003000001"}))];
+        let six = columns(&["row", "status", "id", "error", "field", "path"]);
+        assert!(fits(&rows, &six, Some(80)) && fits(&rows, &six, None));
+        assert!(!fits(&rows, &six, Some(60)));
         let text = upright(&values(&json!({"a": 1, "b": "x"})), &columns(&["a", "b"])).to_string();
         assert_eq!(text.lines().count(), 6, "{text}");
     }
@@ -395,19 +451,21 @@ mod tests {
             printer.add(values(&json!({"id": "1"}))).unwrap();
         }
         printer.add(values(&json!({"id": "1", "late": 1}))).unwrap();
-        let error = printer.finish().unwrap_err().to_string();
+        let error = format!("{:#}", printer.finish().unwrap_err());
         assert!(error.contains("the column late"), "{error}");
     }
 
     #[test]
-    fn one_thing_is_a_list_of_its_values() {
-        let mut out = vec![];
-        one_into(
-            &mut out,
-            Format::Plain,
-            &values(&json!({"b": 1, "id": "x"})),
-        )
-        .unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "id\tx\nb\t1\n");
+    fn one_thing_is_a_list_of_its_values_in_an_order() {
+        let thing = values(&json!({"b": 1, "id": "x"}));
+        let by_itself = columns_of(std::slice::from_ref(&thing));
+        for (names, expected) in [
+            (by_itself, "id\tx\nb\t1\n"),
+            (columns(&["b", "id"]), "b\t1\nid\tx\n"),
+        ] {
+            let mut out = vec![];
+            one_into(&mut out, Format::Plain, (&thing, &names)).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 }

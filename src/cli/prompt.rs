@@ -18,6 +18,10 @@ pub(super) fn line(question: &str) -> anyhow::Result<String> {
     let mut out = io::stderr();
     write!(out, "{question}")?;
     out.flush()?;
+    read()
+}
+
+fn read() -> anyhow::Result<String> {
     let mut answer = String::new();
     io::stdin()
         .lock()
@@ -34,7 +38,7 @@ pub(super) fn secret(question: &str) -> anyhow::Result<SecretString> {
         terminal.write_str(question)?;
         terminal.read_secure_line()?
     } else {
-        line(question)?
+        read()?
     };
     anyhow::ensure!(!answer.trim().is_empty(), "nothing was given");
     Ok(answer.trim().into())

@@ -9,7 +9,7 @@ use super::{
     reader::{Reader, listed, nearest},
     substitute::{self, Origins},
     without_place,
-    yaml::{self, Node, Scalar, Style, Value},
+    yaml::{self, Entry, Node, Scalar, Style, Value},
 };
 
 /// Whether an entry must name its refresh token.
@@ -131,20 +131,31 @@ fn section(root: &mut Node) -> Option<&mut Node> {
 
 /// Something must stand there; it is thrown away after reading.
 fn forget_refresh_token(node: &mut Node) {
+    const KEY: &str = "refresh_token";
     let Value::Map(connections) = &mut node.value else {
         return;
     };
     for connection in connections {
+        let path = format!("{}.{KEY}", connection.node.path);
+        let at = connection.node.at.clone();
         let Value::Map(fields) = &mut connection.node.value else {
             continue;
         };
-        for field in fields.iter_mut().filter(|it| it.key == "refresh_token") {
-            field.node.value = Value::Scalar(Scalar {
-                text: "not yet known".to_owned(),
-                style: Style::Quoted,
-                substituted: true,
-            });
-        }
+        fields.retain(|it| it.key != KEY);
+        fields.push(Entry {
+            key: KEY.to_owned(),
+            key_span: at.clone(),
+            node: Node {
+                value: Value::Scalar(Scalar {
+                    text: "not yet known".to_owned(),
+                    style: Style::Quoted,
+                    substituted: true,
+                }),
+                span: at.clone(),
+                at,
+                path,
+            },
+        });
     }
 }
 
@@ -184,6 +195,13 @@ mod tests {
     fn a_refresh_token_that_is_not_yet_there_is_not_missed_by_who_gets_it() {
         let found = check(FILE, Some("acme"), RefreshToken::NotYet);
         assert_eq!(found, Ok(("www.zohoapis.eu".to_owned(), 0)));
+        let without = FILE.replacen(", refresh_token: \"${REFRESH}\"", "", 1);
+        assert_ne!(without, FILE);
+        assert_eq!(
+            check(&without, Some("acme"), RefreshToken::NotYet),
+            check(FILE, Some("acme"), RefreshToken::NotYet)
+        );
+        assert!(check(&without, Some("acme"), RefreshToken::Needed).is_err());
         let missed = check(FILE, Some("acme"), RefreshToken::Needed).unwrap_err();
         assert!(missed.contains("REFRESH"), "{missed}");
     }

@@ -58,6 +58,42 @@ async fn a_code_of_a_self_client_gives_a_refresh_token_that_works() {
 }
 
 #[tokio::test]
+async fn a_new_user_needs_no_refresh_token_in_the_file() {
+    let org = Org::start().await;
+    let url = org.sim.base_url();
+    let file = format!(
+        "version: 1\nconnections:\n  acme:\n    api_url: {url}\n    accounts_url: {url}\n    client_id: {}\n    client_secret: {}\n",
+        Sim::CLIENT_ID,
+        Sim::CLIENT_SECRET
+    );
+    org.write("routes.yaml", &file);
+    let code = org.sim.issue_code();
+    let arguments = ["auth", "code", "--routes", "routes.yaml", "--out", "token"];
+    let given = ran(&mut org.stranger(&arguments), &code).await;
+    assert_eq!(given.code, 0, "{given:?}");
+    let missed = org
+        .run(&["auth", "status", "--routes", "routes.yaml"])
+        .await;
+    assert_eq!(missed.code, 64, "{missed:?}");
+    assert!(missed.err.contains("refresh_token"), "{missed:?}");
+    org.write(
+        "routes.yaml",
+        &format!("{file}    refresh_token: ${{file:token}}\n"),
+    );
+    let status = org
+        .run(&["auth", "status", "--routes", "routes.yaml"])
+        .await;
+    assert_eq!(status.code, 0, "{status:?}");
+    // What is named is not passed over for what the environment says.
+    let other = org.run(&["auth", "status", "--connection", "other"]).await;
+    assert_eq!(other.code, 64, "{other:?}");
+    assert!(other.err.contains("`other`"), "{other:?}");
+    let none = org.run(&["auth", "status", "--routes", "none.yaml"]).await;
+    assert_eq!(none.code, 64, "{none:?}");
+    assert!(none.err.contains("there is no file none.yaml"), "{none:?}");
+}
+
+#[tokio::test]
 async fn a_consent_in_the_browser_comes_back_to_the_listener() {
     let org = Org::start().await;
     let mut child = org

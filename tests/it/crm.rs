@@ -558,6 +558,89 @@ async fn a_composite_call_declares_its_references_and_shows_each_answer() {
 }
 
 #[tokio::test]
+async fn a_composite_call_makes_a_record_and_reads_it_by_reference() {
+    let org = Org::start().await;
+    let reference = "@{1:$.data[0].details.id}";
+    let requests = json!([
+        {"method": "POST", "uri": "/crm/v8/Accounts", "body": {"data": [{"Account_Name": "Example"}]}},
+        {"method": "GET", "uri": format!("/crm/v8/Accounts/{reference}")},
+    ]);
+    org.write("requests.json", &requests.to_string());
+    let rows = org.json(&["composite", "requests.json"]).await;
+    let accounts = org.sim.records("Accounts");
+    assert_eq!(accounts.len(), 1);
+    assert_eq!(rows[0]["status"], 201, "{rows}");
+    let read = &rows[1]["body"]["data"][0];
+    assert_eq!(
+        (&read["id"], &read["Account_Name"]),
+        (&accounts[0]["id"], &json!("Example")),
+        "{rows}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_deleted_and_what_happened_to_a_record_is_told() {
+    let org = Org::start().await;
+    let ids = leads(&org);
+    org.crm(&["update", "Leads", &ids[0], "--set", "Company=Other"])
+        .await;
+    let timeline = org.crm(&["timeline", "Leads", &ids[0]]).await;
+    assert!(
+        timeline.contains("\tupdated\t") && timeline.contains(r#""new":"Other""#),
+        "{timeline}"
+    );
+    let table = org
+        .crm(&["timeline", "Leads", &ids[0], "--table", "--max", "1"])
+        .await;
+    assert!(table.contains("Company: Example → Other"), "{table}");
+    let entries = org
+        .json(&["timeline", "Leads", &ids[0], "--oldest-first"])
+        .await;
+    // Both within one second, which leaves their order open.
+    assert_eq!(entries.as_array().unwrap().len(), 2, "{entries}");
+
+    org.crm(&["delete", "Leads", &ids[0]]).await;
+    let deleted = org.json(&["deleted", "Leads"]).await;
+    assert_eq!(deleted.as_array().unwrap().len(), 1, "{deleted}");
+    assert_eq!(
+        (&deleted[0]["id"], &deleted[0]["kind"]),
+        (&json!(ids[0]), &json!("recycle"))
+    );
+    let gone = org.json(&["deleted", "Leads", "--kind", "permanent"]).await;
+    assert_eq!(gone, json!([]));
+}
+
+#[tokio::test]
+async fn a_mail_is_sent_with_what_goes_along() {
+    let org = Org::start().await;
+    let ids = leads(&org);
+    let senders = org.json(&["mail", "from"]).await;
+    let default = senders.as_array().unwrap();
+    let default = default.iter().find(|it| it["default"] == true).unwrap();
+    org.write("offer.txt", "an offer");
+    let send = ["mail", "send", "Leads", &ids[0], "--to", "doe@example.com"];
+    let more = [
+        "--subject",
+        "Offer",
+        "--text",
+        "See there",
+        "--attach",
+        "offer.txt",
+    ];
+    let id = org.crm(&[&send[..], &more].concat()).await;
+    let mails = org.sim.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0]["message_id"], id.trim());
+    let mail = &mails[0]["mail"];
+    assert_eq!(mail["from"]["email"], default["email"]);
+    assert_eq!(mail["subject"], "Offer");
+    assert_eq!(mail["attachments"].as_array().unwrap().len(), 1, "{mail}");
+    let bare = org.run(&[&["crm"], &send[..]].concat()).await;
+    assert_eq!(bare.code, 2, "{bare:?}");
+    assert!(bare.err.contains("--subject"), "{bare:?}");
+}
+
+#[tokio::test]
 async fn fifteen_commands_ask_for_one_token() {
     let org = Org::start().await;
     for _ in 0..15 {

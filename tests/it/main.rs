@@ -13,6 +13,7 @@ mod auth;
 mod config;
 mod crm;
 mod crm_bulk;
+mod crm_terminal;
 mod deliver_amqp;
 mod deliver_webhook;
 mod deliver_zoho;

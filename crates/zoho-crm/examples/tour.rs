@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clock::Clock;
 use futures_util::TryStreamExt;
 use serde_json::{Map, json};
 use zoho_crm::{
-    Channel, ChannelEvent, Client, Credentials, DataCenter, Limits, ListQuery, MemoryTokenStore,
-    Settings, UserType, WriteOptions,
+    Channel, ChannelEvent, Client, Clock, Credentials, DataCenter, Limits, ListQuery,
+    MemoryTokenStore, Settings, UserType, WriteOptions,
 };
 use zoho_sim::Sim;
 

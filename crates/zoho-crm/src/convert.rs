@@ -1,5 +1,7 @@
 //! Converting leads into accounts, contacts and deals.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -16,12 +18,22 @@ const CREDITS: u64 = 5;
 pub const LEADS_MAX: usize = 50;
 
 /// What a lead's account or contact becomes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Target {
     /// A new record, with these values beside those of the lead.
     New(Values),
     /// A record that is there.
     Existing(String),
+}
+
+/// The values are left out.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New(_) => f.write_str("New"),
+            Self::Existing(id) => f.debug_tuple("Existing").field(id).finish(),
+        }
+    }
 }
 
 /// A module that a lead can become a record of.
@@ -46,7 +58,7 @@ impl LeadTarget {
 }
 
 /// How a lead is converted. By default into a new contact, and a new account if the lead has a company.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Conversion {
     /// The account.
     pub account: Option<Target>,
@@ -68,13 +80,35 @@ pub struct Conversion {
     pub carry_over_tags: Vec<(LeadTarget, Vec<String>)>,
 }
 
+/// The values are left out.
+impl fmt::Debug for Conversion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversion")
+            .field("account", &self.account)
+            .field("contact", &self.contact)
+            .field("deal", &self.deal.is_some())
+            .field("assign_to", &self.assign_to)
+            .field("move_attachments_to", &self.move_attachments_to)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A record that a lead became.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Became {
     /// Its id.
     pub id: String,
     /// Its name, if Zoho gave it.
     pub name: Option<String>,
+}
+
+/// The record's name is left out.
+impl fmt::Debug for Became {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Became")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of a call to convert.

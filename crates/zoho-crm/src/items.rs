@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     Call, Client, Code, Error,
     client::Answer,
-    error::{Wait, code_of, decide, from_answer, name_of},
+    error::{LATER, Wait, code_of, decide, failing, from_answer, name_of},
     records::is_record_id,
     request::{Accept, ApiRequest, Cost},
 };
@@ -39,14 +39,13 @@ impl ItemError {
     /// One entry of an answer. `status` is the answer's.
     fn read(entry: &Value, status: u16) -> Self {
         let code = code_of(entry);
-        // An item's failure within a success is the request's, unless its code says more.
-        let status = if matches!(status, 200..=299) {
-            400
-        } else {
-            status
-        };
         let api_name = name_of(entry);
-        let error = decide(status, code.clone(), api_name.clone(), Wait::default());
+        let error = decide(
+            failing(status),
+            code.clone(),
+            api_name.clone(),
+            Wait::default(),
+        );
         Self {
             may_be_done: error.may_be_done(),
             error,
@@ -227,12 +226,8 @@ fn is_failure(entry: &Value) -> bool {
 
 /// An error of the whole call, which may come with a success's status.
 fn refused(answer: &Answer) -> Error {
-    let status = if matches!(answer.status, 200..=299) {
-        400
-    } else {
-        answer.status
-    };
-    from_answer(status, &answer.body, None, std::time::Duration::ZERO)
+    let status = failing(answer.status);
+    from_answer(status, &answer.body, None, LATER)
 }
 
 fn json_path(entry: &Value) -> Option<Box<str>> {

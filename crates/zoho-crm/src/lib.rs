@@ -44,6 +44,8 @@ mod transport;
 mod users;
 mod webhooks;
 
+pub use clock::Clock;
+
 pub use self::{
     call::Call,
     channels::{

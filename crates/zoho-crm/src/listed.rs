@@ -4,7 +4,8 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::{
-    Call, Client, Error, Listing, Page, page,
+    Call, Client, Error, Listing, Page,
+    page::{self, NO_WAY_ON},
     parts::PER_PAGE_MAX,
     request::{ApiRequest, Cost},
 };
@@ -42,7 +43,7 @@ impl Client {
             let (client, list) = (client.clone(), list.clone());
             async move {
                 let found = client.listed_at(&list, &place).await?;
-                Ok(following(found.try_map(each)?, &place))
+                following(found.try_map(each)?, &place)
             }
         })
     }
@@ -72,12 +73,12 @@ impl Place {
     }
 }
 
-fn following<T>(found: Page<T>, place: &Place) -> (Vec<T>, Option<Place>) {
+fn following<T>(found: Page<T>, place: &Place) -> Result<(Vec<T>, Option<Place>), Error> {
     let next = match (found.next_page_token, place) {
         _ if !found.more => None,
         (Some(token), _) => Some(Place::Token(token)),
         (None, Place::Number(page)) => Some(Place::Number(page.saturating_add(1))),
-        (None, Place::Token(_)) => None,
+        (None, Place::Token(_)) => return Err(NO_WAY_ON),
     };
-    (found.items, next)
+    Ok((found.items, next))
 }

@@ -1,5 +1,7 @@
 //! Locks of records: who locked one, when and why.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -26,7 +28,7 @@ const FIELDS: &[&str] = &[
 pub const REASON_CHARS_MAX: usize = 250;
 
 /// A lock of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Lock {
     /// Its own id.
     pub id: String,
@@ -38,6 +40,17 @@ pub struct Lock {
     pub at: Option<Timestamp>,
     /// By whom.
     pub by: Option<UserRef>,
+}
+
+/// Why is left out, which a person wrote.
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock")
+            .field("id", &self.id)
+            .field("source", &self.source)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {

@@ -1,5 +1,7 @@
 //! Notes: of a record, and all of them.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,12 +17,19 @@ use crate::{
 pub const NOTES_MAX: usize = 100;
 
 /// What a note says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Note {
     /// Its title, if it has one.
     pub title: Option<String>,
     /// Its text.
     pub content: String,
+}
+
+/// What it says is left out.
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Note").finish_non_exhaustive()
+    }
 }
 
 /// A note, and the record it belongs to.
@@ -89,7 +98,7 @@ impl Client {
                 let found = page::page(&answer, "data")?.items;
                 found.into_iter().next().map(values).transpose()
             }
-            Err(Error::Gone { .. }) => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -1,5 +1,7 @@
 //! Pages of a list, and the one way to make a stream of them.
 
+use std::fmt;
+
 use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -13,8 +15,13 @@ use crate::{Error, client::Answer};
 /// error.
 pub type Listing<T> = BoxStream<'static, Result<T, Error>>;
 
+/// A list that is cut short must not look like its end.
+pub(crate) const NO_WAY_ON: Error = Error::Malformed {
+    problem: "more records, but no page token",
+};
+
 /// One page of a list.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Page<T> {
     /// Its entries, in Zoho's order.
     pub items: Vec<T>,
@@ -24,6 +31,17 @@ pub struct Page<T> {
     pub next_page_token: Option<String>,
     /// Zoho's time when it answered (its `Date` header, to the second).
     pub answered_at: Timestamp,
+}
+
+/// A record's content is left out.
+impl<T> fmt::Debug for Page<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page")
+            .field("items", &self.items.len())
+            .field("more", &self.more)
+            .field("answered_at", &self.answered_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> Page<T> {

@@ -11,7 +11,7 @@ use crate::{
     auth::AccessToken,
     client::Answer,
     credits::Charge,
-    error::from_answer,
+    error::{LATER, failing, from_answer, is_error},
     limits::Permit,
     request::{Accept, ApiRequest, Cost},
     transport::{RawAnswer, collect, date, retry_after},
@@ -163,7 +163,8 @@ impl Client {
 
     fn judge(&self, raw: RawAnswer, request: &ApiRequest<'_>) -> Result<Answer, Error> {
         let inner = &*self.inner;
-        if is_answer(&raw, request) {
+        let hidden = request.accept == Accept::Success && is_error(&raw.body);
+        if !hidden && is_answer(&raw, request) {
             inner.throttle.passed();
             return Ok(Answer {
                 status: raw.status,
@@ -177,7 +178,7 @@ impl Client {
     fn refusal(&self, raw: &RawAnswer) -> Error {
         let inner = &*self.inner;
         let after = retry_after(&raw.headers, inner.clock.now());
-        let error = from_answer(raw.status, &raw.body, after, Duration::ZERO);
+        let error = from_answer(failing(raw.status), &raw.body, after, Duration::ZERO);
         if let Error::Throttled { code, .. } = error {
             let pause = inner.throttle.throttled(inner.clock.monotonic());
             return Error::Throttled {
@@ -233,7 +234,7 @@ impl Tries {
             return Err(error);
         }
         let Some(wait) = worth_waiting(&error, self.waits.next()) else {
-            return Err(error);
+            return Err(given_up(error));
         };
         tracing::debug!(call = self.call.as_str(), error = %error, ?wait, "asking zoho again");
         client.inner.clock.sleep(wait).await;
@@ -280,6 +281,17 @@ fn worth_waiting(error: &Error, next: Option<Duration>) -> Option<Duration> {
     };
     let jitter = rand::rng().random_range(0.8..1.2);
     (asked <= RETRY_WAIT_MAX).then(|| next.mul_f64(jitter).max(asked))
+}
+
+/// A 429 that does not say how long to wait is waited for by the retries; who gets it after them waits as well.
+fn given_up(error: Error) -> Error {
+    if let Error::Throttled { code, after } = &error
+        && after.is_zero()
+    {
+        let code = code.clone();
+        return Error::Throttled { code, after: LATER };
+    }
+    error
 }
 
 fn remaining(headers: &HeaderMap) -> Option<u64> {

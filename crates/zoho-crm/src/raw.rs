@@ -1,5 +1,7 @@
 //! Any call at all, for what this crate has no method for.
 
+use std::fmt;
+
 use http::Method;
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// What Zoho answered, as it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct RawResponse {
     /// HTTP status.
     pub status: u16,
@@ -17,8 +19,17 @@ pub struct RawResponse {
     pub body: Option<Value>,
 }
 
+/// A record's content is left out.
+impl fmt::Debug for RawResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawResponse")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A call as its parts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RawRequest<'a> {
     /// How.
     pub method: &'a Method,
@@ -28,6 +39,16 @@ pub struct RawRequest<'a> {
     pub query: &'a [(&'a str, &'a str)],
     /// Sent as JSON.
     pub body: Option<&'a Value>,
+}
+
+/// Query and body may hold values, and are left out.
+impl fmt::Debug for RawRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> RawRequest<'a> {

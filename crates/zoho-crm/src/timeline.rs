@@ -1,5 +1,7 @@
 //! The timeline of a record: who changed what and when, and what caused it.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// What of a timeline is asked for; all of it, the newest first, by default.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct TimelineQuery {
     /// Zoho's `filters`, as "Timelines" documents them.
     pub filters: Option<Value>,
@@ -19,8 +21,17 @@ pub struct TimelineQuery {
     pub oldest_first: bool,
 }
 
+/// The filters may hold values, and are left out.
+impl fmt::Debug for TimelineQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimelineQuery")
+            .field("oldest_first", &self.oldest_first)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One thing that happened to a record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct TimelineEntry {
     /// Its own id.
     pub id: String,
@@ -40,8 +51,21 @@ pub struct TimelineEntry {
     pub values: Values,
 }
 
+/// A record's content is left out.
+impl fmt::Debug for TimelineEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimelineEntry")
+            .field("id", &self.id)
+            .field("action", &self.action)
+            .field("at", &self.at)
+            .field("source", &self.source)
+            .field("changes", &self.changes)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How one field changed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FieldChange {
     /// The field's API name.
     pub api_name: String,
@@ -49,6 +73,15 @@ pub struct FieldChange {
     pub old: Value,
     /// What it became, as a person reads it; null for nothing.
     pub new: Value,
+}
+
+/// The values are left out.
+impl fmt::Debug for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldChange")
+            .field("api_name", &self.api_name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {

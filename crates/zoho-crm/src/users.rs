@@ -111,6 +111,9 @@ impl Client {
     /// The users of one type, page by page.
     ///
     /// Zoho: "Get users", v8.
+    ///
+    /// # Errors
+    /// The stream ends with the first error.
     pub fn users(&self, users: UserType) -> Listing<User> {
         let client = self.clone();
         pages(1_u64, move |number| {
@@ -140,8 +143,7 @@ impl Client {
         }
         match self.users_page(&["users", id], &[]).await {
             Ok(found) => Ok(found.items.into_iter().next()),
-            Err(Error::Gone { .. }) => Ok(None),
-            Err(Error::Invalid { code, .. }) if code.as_str() == "INVALID_DATA" => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -38,6 +38,8 @@ pub enum Kind {
     FullData,
     /// A related list of a record.
     Related,
+    /// Relations made, changed or taken away in a related list.
+    Relate,
     /// Anything on `/settings/tags`.
     Tags,
     /// Tags put on records, or taken off.
@@ -258,8 +260,28 @@ impl Operation {
                     module: module.into(),
                     id: id.into(),
                     list: list.into(),
+                    member: None,
                 };
-                (Self::Query(QueryOperation::Related(related)), READ)
+                (
+                    Self::Query(QueryOperation::Related(related)),
+                    &[Method::GET, Method::PUT, Method::DELETE],
+                )
+            }
+            [module, id, list, member]
+                if [id, member]
+                    .iter()
+                    .all(|it| it.bytes().all(|it| it.is_ascii_digit())) =>
+            {
+                let related = Related {
+                    module: module.into(),
+                    id: id.into(),
+                    list: list.into(),
+                    member: Some(member.into()),
+                };
+                (
+                    Self::Query(QueryOperation::Related(related)),
+                    &[Method::PUT, Method::DELETE],
+                )
             }
             _ => (Self::UnknownPath, &[]),
         }

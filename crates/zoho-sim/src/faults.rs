@@ -42,7 +42,7 @@ pub enum On {
     ReadList,
     /// Reads of one record.
     ReadOne,
-    /// Inserts, updates, upserts, deletes, conversions.
+    /// Inserts, updates, upserts, deletes, conversions, tags and relations of records.
     Write,
     /// COQL and search.
     Query,
@@ -107,6 +107,62 @@ pub(crate) struct CallTrouble {
     pub(crate) job: Option<JobTrouble>,
 }
 
+impl CallTrouble {
+    fn of(hits: Vec<What>) -> Self {
+        let mut trouble = Self::default();
+        for what in hits {
+            match what {
+                What::TooManyRequests => trouble.status = Some(429),
+                What::InvalidToken => trouble.status = Some(401),
+                What::Status(status) => trouble.status = Some(status),
+                What::SlowMs(ms) => {
+                    trouble.slow = trouble.slow.saturating_add(Duration::from_millis(ms));
+                }
+                What::DropConnection => trouble.drop_before = true,
+                What::DropAnswer => trouble.drop_after = true,
+                What::StaleMs(ms) => trouble.stale = Some(Duration::from_millis(ms)),
+                What::Missing(ids) => trouble.missing = Some(ids),
+                What::FailJob => trouble.job = Some(JobTrouble::Fails),
+                What::Schedule => trouble.job = Some(JobTrouble::Scheduled),
+                What::Drop | What::Duplicate | What::Reorder | What::DelayMs(_) => {}
+            }
+        }
+        trouble
+    }
+
+    /// That of a part, with what its whole suffers.
+    pub(crate) fn within(self, whole: &Self) -> Self {
+        Self {
+            stale: self.stale.or(whole.stale),
+            missing: self.missing.or_else(|| whole.missing.clone()),
+            job: self.job.or(whole.job),
+            ..self
+        }
+    }
+}
+
+impl What {
+    /// Whether it is about what a call is answered, rather than when and on which connection.
+    fn is_of_answers(&self) -> bool {
+        match self {
+            Self::TooManyRequests
+            | Self::InvalidToken
+            | Self::Status(_)
+            | Self::StaleMs(_)
+            | Self::Missing(_)
+            | Self::FailJob
+            | Self::Schedule => true,
+            Self::SlowMs(_)
+            | Self::DropConnection
+            | Self::DropAnswer
+            | Self::Drop
+            | Self::Duplicate
+            | Self::Reorder
+            | Self::DelayMs(_) => false,
+        }
+    }
+}
+
 /// What becomes of the job that a call makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobTrouble {
@@ -158,33 +214,29 @@ impl Script {
     }
 
     pub(crate) fn for_call(&mut self, kind: Kind) -> CallTrouble {
-        let mut trouble = CallTrouble::default();
-        for what in self.hits(|on| on.hits(kind)) {
-            match what {
-                What::TooManyRequests => trouble.status = Some(429),
-                What::InvalidToken => trouble.status = Some(401),
-                What::Status(status) => trouble.status = Some(status),
-                What::SlowMs(ms) => trouble.slow += Duration::from_millis(ms),
-                What::DropConnection => trouble.drop_before = true,
-                What::DropAnswer => trouble.drop_after = true,
-                What::StaleMs(ms) => trouble.stale = Some(Duration::from_millis(ms)),
-                What::Missing(ids) => trouble.missing = Some(ids),
-                What::FailJob => trouble.job = Some(JobTrouble::Fails),
-                What::Schedule => trouble.job = Some(JobTrouble::Scheduled),
-                What::Drop | What::Duplicate | What::Reorder | What::DelayMs(_) => {}
-            }
-        }
-        trouble
+        CallTrouble::of(self.hits(|fault| fault.on.hits(kind)))
+    }
+
+    /// For a part of a composite call: what is scripted for its kind, as far as a call without a
+    /// connection and a time of its own can suffer it. Those on any call hit the whole.
+    pub(crate) fn for_part(&mut self, kind: Kind) -> CallTrouble {
+        CallTrouble::of(
+            self.hits(|fault| {
+                fault.on != On::Any && fault.on.hits(kind) && fault.what.is_of_answers()
+            }),
+        )
     }
 
     pub(crate) fn for_callback(&mut self) -> CallbackTrouble {
         let mut trouble = CallbackTrouble::default();
-        for what in self.hits(|on| on == On::Callback) {
+        for what in self.hits(|fault| fault.on == On::Callback) {
             match what {
                 What::Drop => trouble.dropped = true,
                 What::Duplicate => trouble.duplicated = true,
                 What::Reorder => trouble.reordered = true,
-                What::DelayMs(ms) | What::SlowMs(ms) => trouble.delay += Duration::from_millis(ms),
+                What::DelayMs(ms) | What::SlowMs(ms) => {
+                    trouble.delay = trouble.delay.saturating_add(Duration::from_millis(ms));
+                }
                 What::TooManyRequests
                 | What::InvalidToken
                 | What::Status(_)
@@ -200,12 +252,10 @@ impl Script {
     }
 
     /// What of the script happens now; spends it.
-    fn hits(&mut self, wanted: impl Fn(On) -> bool) -> Vec<What> {
+    fn hits(&mut self, wanted: impl Fn(&Fault) -> bool) -> Vec<What> {
         let mut hits = vec![];
         for fault in &mut self.faults {
-            if !wanted(fault.on)
-                || (fault.chance < 1.0 && self.dice.random::<f64>() >= fault.chance)
-            {
+            if !wanted(fault) || (fault.chance < 1.0 && self.dice.random::<f64>() >= fault.chance) {
                 continue;
             }
             if let Some(times) = &mut fault.times {
@@ -239,6 +289,7 @@ impl On {
                     | Kind::MassDelete
                     | Kind::RecycleBin
                     | Kind::TagRecords
+                    | Kind::Relate
                     | Kind::Convert
             ),
             Self::Query => matches!(kind, Kind::Coql | Kind::Search),

@@ -25,7 +25,7 @@ pub(crate) enum QueryOperation {
     /// Module and id.
     Timeline(String, String),
     Lock(RecordLock),
-    /// The records that look one record up.
+    /// The records in a related list of one.
     Related(Related),
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct Related {
     pub(crate) module: String,
     pub(crate) id: String,
     pub(crate) list: String,
+    /// The one record in the list, if the path names it.
+    pub(crate) member: Option<String>,
 }
 
 impl QueryOperation {
@@ -151,7 +153,8 @@ impl QueryOperation {
             Self::Tagging(_) => Kind::TagRecords,
             Self::Timeline(..) => Kind::Timeline,
             Self::Lock(_) => Kind::Lock,
-            Self::Related(_) => Kind::Related,
+            Self::Related(_) if method == Method::GET => Kind::Related,
+            Self::Related(_) => Kind::Relate,
         }
     }
 }

@@ -137,7 +137,10 @@ async fn accounts(shared: &Arc<Shared>, call: &Call) -> Result<Answer, Dropped> 
         }
         (trouble, world.latency)
     });
-    shared.clock.sleep(latency + trouble.slow).await;
+    shared
+        .clock
+        .sleep(latency.saturating_add(trouble.slow))
+        .await;
     if trouble.drop_before {
         return Err(Dropped);
     }
@@ -166,7 +169,10 @@ async fn crm(shared: &Arc<Shared>, call: &Call) -> Result<Answer, Dropped> {
                 shared: Arc::clone(shared),
                 heavy,
             };
-            shared.clock.sleep(latency + trouble.slow).await;
+            shared
+                .clock
+                .sleep(latency.saturating_add(trouble.slow))
+                .await;
             if trouble.drop_before {
                 return Err(Dropped);
             }

@@ -6,7 +6,7 @@ use clap::Args;
 use zoho_crm::{Consent, OAuth, SCOPES};
 
 use crate::{
-    cli::{complain, org::OrgArguments, prompt},
+    cli::{complain, org::Org, prompt},
     config::RefreshToken,
 };
 
@@ -34,9 +34,21 @@ pub(super) struct Code {
     keep: KeepArguments,
 }
 
-pub(super) async fn login(org: &OrgArguments, arguments: &Login) -> anyhow::Result<ExitCode> {
-    arguments.keep.check()?;
-    let org = org.find(RefreshToken::NotYet)?;
+impl Login {
+    pub(super) fn check(&self) -> anyhow::Result<RefreshToken> {
+        self.keep.check()?;
+        Ok(RefreshToken::NotYet)
+    }
+}
+
+impl Code {
+    pub(super) fn check(&self) -> anyhow::Result<RefreshToken> {
+        self.keep.check()?;
+        Ok(RefreshToken::NotYet)
+    }
+}
+
+pub(super) async fn login(org: Org, arguments: &Login) -> anyhow::Result<ExitCode> {
     let oauth = org.oauth()?;
     let listener = Listener::start(arguments.port).await?;
     let redirect_uri = listener.redirect_uri();
@@ -63,9 +75,7 @@ pub(super) async fn login(org: &OrgArguments, arguments: &Login) -> anyhow::Resu
         .await
 }
 
-pub(super) async fn code(org: &OrgArguments, arguments: &Code) -> anyhow::Result<ExitCode> {
-    arguments.keep.check()?;
-    let org = org.find(RefreshToken::NotYet)?;
+pub(super) async fn code(org: Org, arguments: &Code) -> anyhow::Result<ExitCode> {
     let oauth = org.oauth()?;
     if prompt::can_ask() {
         complain(&format!(

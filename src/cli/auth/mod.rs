@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::config::RefreshToken;
+
 use super::{advice, org::OrgArguments, output::OutputArguments};
 
 const EXAMPLES: &str = "\
@@ -44,13 +46,20 @@ enum Command {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let org = &arguments.org;
+    // Before anything is asked.
+    let refresh = match &arguments.command {
+        Command::Login(it) => it.check()?,
+        Command::Code(it) => it.check()?,
+        Command::Status | Command::Revoke(_) => RefreshToken::Needed,
+    };
+    let org = arguments.org.find(refresh)?;
+    let at = org.data_center.clone();
     let format = arguments.output.format();
     let done = match arguments.command {
         Command::Login(it) => login::login(org, &it).await,
         Command::Code(it) => login::code(org, &it).await,
-        Command::Status => status::run(org, format).await,
-        Command::Revoke(it) => revoke::run(org, &it).await,
+        Command::Status => status::run(&org, format).await,
+        Command::Revoke(it) => revoke::run(&org, &it).await,
     };
-    done.map_err(advice::add)
+    done.map_err(|error| advice::add(error, &at))
 }

@@ -5,10 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use zoho_crm::OAuthError;
 
-use crate::{
-    cli::{Ended, FAILED, complain, org::OrgArguments, prompt},
-    config::RefreshToken,
-};
+use crate::cli::{Ended, FAILED, complain, org::Org, prompt};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -17,15 +14,14 @@ pub(super) struct Arguments {
     yes: bool,
 }
 
-pub(super) async fn run(org: &OrgArguments, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let org = org.find(RefreshToken::Needed)?;
+pub(super) async fn run(org: &Org, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !arguments.yes {
         if !prompt::can_ask() {
             let text = "nobody is there to confirm it: add --yes";
             return Err(Ended::Usage(text.to_owned()).into());
         }
         complain(&format!(
-            "Everything that uses the refresh token of the {} stops working, a running router too.",
+            "Everything that uses the refresh token of {} stops working, a running router too.",
             org.found_in
         ));
         if !prompt::is_sure("Revoke it?")? {

@@ -12,29 +12,43 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use zoho_crm::{Error, Event, Observer};
 
-use crate::{
-    cli::{
-        org::OrgArguments,
-        output::{self, Format, row},
-    },
-    config::RefreshToken,
+use crate::cli::{
+    org::Org,
+    output::{self, Format, columns, row},
 };
+
+const NAMES: [&str; 11] = [
+    "credentials",
+    "from",
+    "client_id",
+    "accounts",
+    "api",
+    "org",
+    "edition",
+    "user",
+    "profile",
+    "scopes",
+    "credits",
+];
 
 /// No answer has said how many credits are left.
 const NOT_SAID: u64 = u64::MAX;
 
-pub(super) async fn run(arguments: &OrgArguments, format: Format) -> anyhow::Result<ExitCode> {
-    let found = arguments.find(RefreshToken::Needed)?;
+pub(super) async fn run(found: &Org, format: Format) -> anyhow::Result<ExitCode> {
     let left = Arc::new(AtomicU64::new(NOT_SAID));
     let client = found.client(Some(observer(&left)))?;
     let user = client.current_user().await;
     // The scope for the one may be missing, and the other tell what is to be known.
     let org = client.org().await;
     if let (Err(error), Err(_)) = (&user, &org) {
-        return Err(anyhow::Error::from(error.clone()).context(format!(
-            "Zoho does not take the credentials of {}",
-            found.found_in
-        )));
+        let refused = matches!(error, Error::Unauthorized { .. });
+        let what = if refused {
+            "Zoho does not take the credentials of"
+        } else {
+            "it is not known whether Zoho takes the credentials of"
+        };
+        let text = format!("{what} {}", found.found_in);
+        return Err(anyhow::Error::from(error.clone()).context(text));
     }
     let daily = org.as_ref().ok().and_then(|it| it.limits(0)?.credits_daily);
     let shown = |text: Result<Option<String>, &Error>| match text {
@@ -66,7 +80,7 @@ pub(super) async fn run(arguments: &OrgArguments, format: Format) -> anyhow::Res
             credits(left.load(Ordering::Relaxed), daily).into(),
         ),
     ]);
-    output::one(format, &status)?;
+    output::one_of(format, &status, &columns(&NAMES))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -17,8 +17,8 @@ use zoho_crm::{
 
 use crate::cli::{
     complain,
-    output::{Format, columns, row},
-    progress, say,
+    output::{self, Format, columns, row},
+    progress,
 };
 
 use super::{Amount, Session};
@@ -100,7 +100,7 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<E
                 bar.finish_and_clear();
                 attached
             };
-            say(&attached);
+            output::line(&attached)?;
         }
         Command::Download {
             module,
@@ -158,8 +158,7 @@ async fn save(download: Download, out: Option<PathBuf>) -> anyhow::Result<()> {
         return Err(error);
     }
     bar.finish_and_clear();
-    say(&shown.to_string());
-    Ok(())
+    output::line(&shown.to_string())
 }
 
 async fn copy(

@@ -91,7 +91,10 @@ impl FieldList {
         let times = ["Created_Time", "Modified_Time"];
         let wanted =
             wanted.filter(|it| all || it.mandatory || times.contains(&it.api_name.as_str()));
-        let names: Vec<String> = wanted.map(|it| it.api_name.clone()).collect();
+        let mut names: Vec<String> = wanted.map(|it| it.api_name.clone()).collect();
+        if !all {
+            names.sort_by_key(|it| times.contains(&it.as_str()));
+        }
         if names.len() > FIELDS_MAX {
             let text = format!(
                 "{module} has {} fields, and a list takes {FIELDS_MAX}: name those you need",

@@ -22,6 +22,9 @@ const FIELD_COLUMNS: [&str; 7] = [
     "values",
 ];
 
+/// What of it a screen has room for.
+const FIELD_TABLE: [&str; 5] = ["api_name", "label", "data_type", "marks", "values"];
+
 #[derive(Debug, Args)]
 pub(super) struct Modules {
     /// All that is known of this one.
@@ -62,7 +65,11 @@ pub(super) async fn fields(session: &Session, arguments: &Fields) -> anyhow::Res
         FieldType::Used
     };
     let fields = session.client.fields_of(&arguments.module, which).await?;
-    let mut rows = Rows::new(session.format, Some(columns(&FIELD_COLUMNS)));
+    let wanted = match session.format {
+        Format::Table => columns(&FIELD_TABLE),
+        Format::Plain | Format::Csv | Format::Json => columns(&FIELD_COLUMNS),
+    };
+    let mut rows = Rows::new(session.format, Some(wanted));
     for field in fields.iter() {
         rows.add(match session.format {
             Format::Json => field.raw.clone(),

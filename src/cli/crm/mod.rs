@@ -6,15 +6,18 @@ mod composite;
 mod convert;
 mod coql;
 mod delete;
+mod deleted;
 mod get;
 mod input;
 mod list;
+mod mail;
 mod metadata;
 mod notes;
 mod raw;
 mod results;
 mod search;
 mod tags;
+mod timeline;
 mod users;
 mod write;
 
@@ -76,6 +79,10 @@ enum Command {
     Upsert(write::Upsert),
     /// Move records to the recycle bin.
     Delete(delete::Arguments),
+    /// What was deleted: when and by whom; Zoho knows it for 120 days.
+    Deleted(deleted::Arguments),
+    /// Who changed a record, when, and what in it.
+    Timeline(timeline::Arguments),
     /// Make accounts, contacts and deals of leads.
     Convert(convert::Arguments),
     /// Tags of a module and of records.
@@ -87,6 +94,9 @@ enum Command {
     /// Files and links of records.
     #[command(subcommand)]
     Attachments(attachments::Command),
+    /// Mails to records.
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Export and import by jobs in the background.
     #[command(subcommand)]
     Bulk(bulk::Command),
@@ -123,6 +133,7 @@ struct Amount {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let org = arguments.org.find(RefreshToken::Needed)?;
+    let at = org.data_center.clone();
     let session = Session {
         client: org.client(None)?,
         format: arguments.output.format(),
@@ -136,10 +147,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Update(it) => write::update(&session, &it).await,
         Command::Upsert(it) => write::upsert(&session, &it).await,
         Command::Delete(it) => delete::run(&session, &it).await,
+        Command::Deleted(it) => deleted::run(&session, &it).await,
+        Command::Timeline(it) => timeline::run(&session, &it).await,
         Command::Convert(it) => convert::run(&session, it).await,
         Command::Tags(it) => tags::run(&session, it).await,
         Command::Notes(it) => notes::run(&session, it).await,
         Command::Attachments(it) => attachments::run(&session, it).await,
+        Command::Mail(it) => mail::run(&session, it).await,
         Command::Bulk(it) => bulk::run(&session, it).await,
         Command::Users(it) => users::run(&session, &it).await,
         Command::Org => users::org(&session).await,
@@ -148,7 +162,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Composite(it) => composite::run(&session, &it).await,
         Command::Raw(it) => raw::run(&session, &it).await,
     };
-    done.map_err(advice::add)
+    done.map_err(|error| advice::add(error, &at))
 }
 
 impl Amount {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use zoho_crm::notes::Note;
 
-use crate::cli::{output, say};
+use crate::cli::output;
 
 use super::{Amount, Session, borrowed, input, with_id};
 
@@ -95,7 +95,7 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<E
             output::one(session.format, &note)?;
         }
         Command::Add { module, id, note } => {
-            say(&client.add_note(&module, &id, &note.note()?).await?);
+            output::line(&client.add_note(&module, &id, &note.note()?).await?)?;
         }
         Command::Update { id, note } => client.update_note(&id, &note.note()?).await?,
         Command::Delete { id } => client.delete_note(&id).await?,

@@ -5,10 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use zoho_crm::tags::{NewTag, Tag};
 
-use crate::cli::{
-    output::{Rows, columns, row},
-    say,
-};
+use crate::cli::output::{self, Rows, columns, row};
 
 use super::{
     Amount, Session, borrowed, input,
@@ -131,7 +128,7 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<E
             Ok(ExitCode::SUCCESS)
         }
         Command::Count { module, id } => {
-            say(&client.tag_count(&module, &id).await?.to_string());
+            output::line(&client.tag_count(&module, &id).await?.to_string())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Add(it) => add(session, &it).await,

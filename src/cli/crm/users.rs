@@ -20,6 +20,16 @@ const COLUMNS: [&str; 7] = [
     "time_zone",
 ];
 
+const ORG: [&str; 7] = [
+    "company_name",
+    "id",
+    "edition",
+    "users",
+    "kind",
+    "time_zone",
+    "zgid",
+];
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// One user, by id.
@@ -52,21 +62,21 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
 
 pub(super) async fn org(session: &Session) -> anyhow::Result<ExitCode> {
     let org = session.client.org().await?;
-    let values = if session.format == Format::Json {
-        org.raw
-    } else {
-        let edition = org.license.paid_type.clone();
-        row([
-            ("id", org.id.into()),
-            ("company_name", org.company_name.into()),
-            ("edition", edition.into()),
-            ("users", org.license.users.into()),
-            ("kind", org.kind.into()),
-            ("time_zone", org.time_zone.into()),
-            ("zgid", org.zgid.into()),
-        ])
-    };
-    output::one(session.format, &values)?;
+    if session.format == Format::Json {
+        output::one(session.format, &org.raw)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let edition = org.license.paid_type.clone();
+    let values = row([
+        ("id", org.id.into()),
+        ("company_name", org.company_name.into()),
+        ("edition", edition.into()),
+        ("users", org.license.users.into()),
+        ("kind", org.kind.into()),
+        ("time_zone", org.time_zone.into()),
+        ("zgid", org.zgid.into()),
+    ]);
+    output::one_of(session.format, &values, &columns(&ORG))?;
     Ok(ExitCode::SUCCESS)
 }
 

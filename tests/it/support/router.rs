@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 
 /// Longest wait for the router to become ready, or to stop.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// `zohook serve` in a folder of its own. Killed when dropped.
 pub(crate) struct Router {

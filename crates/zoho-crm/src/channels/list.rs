@@ -1,5 +1,7 @@
 //! The channels that are there.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -33,7 +35,7 @@ impl ChannelFilter<'_> {
 }
 
 /// One module of a channel.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ChannelEntry {
     /// The channel's id; each of its modules has an entry.
     pub channel_id: String,
@@ -55,6 +57,18 @@ pub struct ChannelEntry {
     pub return_affected_field_values: Option<bool>,
     /// As it was sent; null without one.
     pub conditions: Value,
+}
+
+/// The URL may hold a secret, and is left out.
+impl fmt::Debug for ChannelEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelEntry")
+            .field("channel_id", &self.channel_id)
+            .field("module", &self.module)
+            .field("events", &self.events)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ChannelEntry {

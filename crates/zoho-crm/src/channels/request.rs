@@ -90,7 +90,7 @@ impl<'a> ChannelEvent<'a> {
 }
 
 /// A channel as it shall be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Channel<'a> {
     /// Digits, 19 at most; one's own choice, and each channel's own.
     pub channel_id: &'a str,
@@ -108,6 +108,17 @@ pub struct Channel<'a> {
     pub return_affected_field_values: Option<bool>,
     /// Only changes of these fields, [`CONDITIONS_MAX`](super::CONDITIONS_MAX) modules at most.
     pub conditions: &'a [ChannelCondition<'a>],
+}
+
+/// The URL may hold a secret, and is left out.
+impl fmt::Debug for Channel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("channel_id", &self.channel_id)
+            .field("events", &self.events)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Channel<'a> {
@@ -145,7 +156,7 @@ impl<'a> Channel<'a> {
 }
 
 /// What shall change of a channel; `None` keeps what is there. As [`Channel`] in all else.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[expect(missing_docs, reason = "the fields are those of `Channel`")]
 pub struct ChannelPatch<'a> {
     pub channel_id: &'a str,
@@ -156,6 +167,17 @@ pub struct ChannelPatch<'a> {
     pub notify_on_related_action: Option<bool>,
     pub return_affected_field_values: Option<bool>,
     pub conditions: Option<&'a [ChannelCondition<'a>]>,
+}
+
+/// The URL may hold a secret, and is left out.
+impl fmt::Debug for ChannelPatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelPatch")
+            .field("channel_id", &self.channel_id)
+            .field("events", &self.events)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> ChannelPatch<'a> {

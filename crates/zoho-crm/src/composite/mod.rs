@@ -3,7 +3,7 @@
 mod request;
 mod sub_request;
 
-use std::time::Duration;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub use self::{
 use crate::{
     Action, Batch, Call, Client, Error, ItemError, Values, Written,
     client::Answer,
-    error::from_answer,
+    error::{LATER, failing, from_answer, is_error},
     items::{batch, result},
     records::{records_in, written},
     request::ApiRequest,
@@ -25,7 +25,7 @@ use crate::{
 const KEY: &str = "__composite_requests";
 
 /// What a request within a composite call was answered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct SubAnswer {
     /// HTTP status.
     pub status: u16,
@@ -37,22 +37,27 @@ pub struct SubAnswer {
     action: Action,
 }
 
+/// A record's content is left out.
+impl fmt::Debug for SubAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubAnswer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
 impl SubAnswer {
     /// The body of a success; else what a call of its own would have failed with.
     ///
     /// # Errors
     /// As the variants say.
     pub fn body(&self) -> Result<Option<&Value>, Error> {
-        if matches!(self.status, 200..=299 | 304) {
+        let text = self.body.as_ref().map(Value::to_string).unwrap_or_default();
+        let text = text.as_bytes();
+        if matches!(self.status, 200..=299 | 304) && !is_error(text) {
             return Ok(self.body.as_ref());
         }
-        let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
-        Err(from_answer(
-            self.status,
-            body.as_bytes(),
-            None,
-            Duration::ZERO,
-        ))
+        Err(from_answer(failing(self.status), text, None, LATER))
     }
 
     /// The records that a read, a search or a COQL query found.

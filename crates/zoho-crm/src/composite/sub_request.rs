@@ -76,7 +76,7 @@ impl SubId {
 /// an id. Files, mail and bulk jobs are no part of composite calls.
 ///
 /// Zoho: "Composite API", v8.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct SubRequest {
     method: Method,
     uri: String,
@@ -85,6 +85,16 @@ pub struct SubRequest {
     body: Option<Value>,
     references: Vec<Reference>,
     pub(super) cost: u64,
+}
+
+/// Headers, parameters and body may hold values, and are left out.
+impl fmt::Debug for SubRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubRequest")
+            .field("method", &self.method)
+            .field("uri", &self.uri)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SubRequest {

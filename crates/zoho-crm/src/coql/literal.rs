@@ -1,10 +1,12 @@
 //! Values in COQL text, escaped so that none can end its literal.
 
+use std::fmt;
+
 use jiff::{Timestamp, civil::Date};
 use serde_json::Number;
 
 /// A value that a COQL condition compares with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Literal {
     /// Text; quotes and backslashes are escaped.
     Text(String),
@@ -16,6 +18,19 @@ pub enum Literal {
     Date(Date),
     /// A moment, to the second (COQL knows no fractions), in UTC.
     Moment(Timestamp),
+}
+
+/// A value may be a record's, and is left out.
+impl fmt::Debug for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text",
+            Self::Number(_) => "Number",
+            Self::Boolean(_) => "Boolean",
+            Self::Date(_) => "Date",
+            Self::Moment(_) => "Moment",
+        })
+    }
 }
 
 impl Literal {

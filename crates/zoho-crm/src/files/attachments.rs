@@ -1,5 +1,7 @@
 //! Attachments: files and links on records.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::{Upload, there};
@@ -20,7 +22,7 @@ const DOWNLOAD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 const FIELDS: &[&str] = &["File_Name", "Size", "Created_Time", "Modified_Time"];
 
 /// A file or link on a record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Attachment {
     /// Its id.
     pub id: String,
@@ -34,6 +36,16 @@ pub struct Attachment {
     pub created_time: Option<String>,
     /// All that Zoho said, these too.
     pub raw: Values,
+}
+
+/// A record's content is left out.
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment")
+            .field("id", &self.id)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Attachment {

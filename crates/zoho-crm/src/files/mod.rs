@@ -19,7 +19,7 @@ fn there(opened: Result<Download, Error>) -> Result<Option<Download>, Error> {
     match opened {
         Ok(download) if download.is_nothing() => Ok(None),
         Ok(download) => Ok(Some(download)),
-        Err(Error::Gone { .. }) => Ok(None),
+        Err(error) if error.is_gone() => Ok(None),
         Err(error) => Err(error),
     }
 }

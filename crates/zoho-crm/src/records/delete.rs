@@ -14,7 +14,7 @@ impl Client {
     /// workflow rules hear of it. A credit for a hundred.
     ///
     /// Zoho: "Delete records", v8. Results come in the order of `ids`; each is the id. A record that is not there is
-    /// an `INVALID_DATA` of its own.
+    /// an `INVALID_DATA` of its own; so is one that was deleted by a call whose answer was lost, since it is sent again.
     ///
     /// # Errors
     /// When the first call fails; nothing after it was sent. The failure of a later call is that of its records, and

@@ -1,6 +1,6 @@
 //! What was deleted: the only trace of a record that can no longer be read.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -52,7 +52,7 @@ impl DeletedKind {
 }
 
 /// A record that is no longer there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Deleted {
     /// The record's id.
     pub id: String,
@@ -68,10 +68,24 @@ pub struct Deleted {
     pub created_by: Option<UserRef>,
 }
 
+/// The record's name is left out.
+impl fmt::Debug for Deleted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deleted")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("deleted_time", &self.deleted_time)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Client {
     /// Lists deleted records, the last deleted first, with one page in memory. Two credits a page.
     ///
     /// Zoho: "Get deleted records", v8.
+    ///
+    /// # Errors
+    /// The stream ends with the first error.
     pub fn deleted(&self, query: &DeletedQuery<'_>) -> Listing<Deleted> {
         if !is_api_name(query.module) {
             return stream::iter([Err(NOT_A_MODULE)]).boxed();

@@ -38,8 +38,7 @@ impl Client {
         let request = ApiRequest::get(&path).query(query);
         match self.send(Call::FullData, Cost::ONE, &request).await {
             Ok(answer) => Ok(records_in(&answer)?.into_iter().next()),
-            Err(Error::Gone { .. }) => Ok(None),
-            Err(Error::Invalid { code, .. }) if code.as_str() == "INVALID_DATA" => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -48,6 +47,9 @@ impl Client {
     /// are left out.
     ///
     /// Zoho: "Get rich text fields", v8: `GET /{module}/actions/fetch_full_data?ids=&fields=`.
+    ///
+    /// # Errors
+    /// The stream ends with the first error.
     pub fn full_data_by_ids(&self, module: &str, ids: &[&str], fields: &[&str]) -> Listing<Values> {
         let fits = (1..=RICH_TEXTS_MAX).contains(&fields.len());
         let checked = match check_place(module, ids) {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Converted, NOT_A_MODULE, Values, check_fields, is_api_name, is_record_id, record_in};
 use crate::{
     Call, Client, Error, Listing, Page,
-    page::{page, pages},
+    page::{NO_WAY_ON, page, pages},
     request::{ApiRequest, Cost},
     time,
 };
@@ -114,6 +114,9 @@ impl Client {
     ///
     /// Zoho: "Get records", v8. Rich text is cut to 500 characters; subforms and multi-select lookups are not in it.
     /// One credit a page.
+    ///
+    /// # Errors
+    /// The stream ends with the first error.
     pub fn list(&self, query: &ListQuery<'_>) -> Listing<Values> {
         let asked = match Asked::new(query) {
             Ok(asked) => Arc::new((self.clone(), asked)),
@@ -268,9 +271,7 @@ impl Asked {
         }
         match &page.next_page_token {
             Some(token) => Ok(Some(Start::Token(token.clone()))),
-            None => Err(Error::Malformed {
-                problem: "more records, but no page token",
-            }),
+            None => Err(NO_WAY_ON),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading records by their ids: a hundred with a call, any number as a stream, or one.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -30,12 +30,22 @@ pub struct RecordQuery<'a> {
 }
 
 /// What a list call found: absent ids are simply not there, and the order is Zoho's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Listed {
     /// One entry a record, each with its `id`.
     pub records: Vec<Values>,
     /// Zoho's time when it answered (its `Date` header, to the second).
     pub answered_at: Timestamp,
+}
+
+/// A record's content is left out.
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listed")
+            .field("records", &self.records.len())
+            .field("answered_at", &self.answered_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `GET /{module}/{id}`.
@@ -67,12 +77,22 @@ impl<'a> OneQuery<'a> {
 }
 
 /// What asking for one record found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct One {
     /// `None` when Zoho does not have it, or not for us.
     pub record: Option<Values>,
     /// Zoho's time when it answered (its `Date` header, to the second).
     pub answered_at: Timestamp,
+}
+
+/// A record's content is left out.
+impl fmt::Debug for One {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("One")
+            .field("found", &self.record.is_some())
+            .field("answered_at", &self.answered_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer to "what changed since then".
@@ -106,6 +126,9 @@ impl Client {
     /// memory. Ids that are not there are left out.
     ///
     /// Zoho: "Get records", v8. As [`Self::records`].
+    ///
+    /// # Errors
+    /// The stream ends with the first error.
     pub fn records_by_ids(&self, query: &RecordQuery<'_>) -> Listing<Values> {
         if let Err(error) = check(query) {
             return stream::iter([Err(error)]).boxed();
@@ -196,10 +219,7 @@ impl Client {
         let request = ApiRequest::get(&path).query(&pairs).headers(&headers);
         let answer = match self.send(Call::One, Cost::ONE, &request).await {
             Ok(answer) => answer,
-            Err(Error::Gone { .. }) => return Ok(IfModified::Is(self.nothing())),
-            Err(Error::Invalid { code, .. }) if code.as_str() == "INVALID_DATA" => {
-                return Ok(IfModified::Is(self.nothing()));
-            }
+            Err(error) if error.is_gone() => return Ok(IfModified::Is(self.nothing())),
             Err(error) => return Err(error),
         };
         if answer.is_unchanged() {

@@ -2,6 +2,8 @@
 
 mod criteria;
 
+use std::fmt;
+
 use crate::{
     Call, Client, Code, Error, Listing, Page, Values, page,
     parts::{PER_PAGE_MAX, fields_joined, module_fits, values},
@@ -17,7 +19,7 @@ pub const RESULTS_MAX: u32 = 2000;
 pub const CHARS_MIN: usize = 2;
 
 /// What to search by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum By {
     /// Comparisons of fields.
     Criteria(Criteria),
@@ -29,6 +31,19 @@ pub enum By {
     Phone(String),
     /// Records with this word in any searchable field.
     Word(String),
+}
+
+/// What is searched for may be a record's, and is left out.
+impl fmt::Debug for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Criteria(_) => "Criteria",
+            Self::Written(_) => "Written",
+            Self::Email(_) => "Email",
+            Self::Phone(_) => "Phone",
+            Self::Word(_) => "Word",
+        })
+    }
 }
 
 /// `GET /{module}/search`.

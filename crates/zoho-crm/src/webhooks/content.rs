@@ -1,5 +1,7 @@
 //! What a webhook sends: headers, parameters and body, by its method.
 
+use std::fmt;
+
 use serde_json::{Map, Value, json};
 
 use crate::{Client, Error};
@@ -50,7 +52,7 @@ pub enum WebhookRequest<'a> {
 }
 
 /// Names and values: a query's, a form's or headers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Parameters<'a> {
     /// Values of the record, from [`merge_field`]; [`MODULE_PARAMETERS_MAX`] at most.
     pub module: &'a [(&'a str, &'a str)],
@@ -60,8 +62,18 @@ pub struct Parameters<'a> {
     pub user_defined: Option<(&'a str, &'a str)>,
 }
 
+/// Names and values may be secrets, and are left out.
+impl fmt::Debug for Parameters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parameters")
+            .field("module", &self.module.len())
+            .field("custom", &self.custom.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A body.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum WebhookBody<'a> {
     /// None at all.
     None,
@@ -75,6 +87,17 @@ pub enum WebhookBody<'a> {
         /// The text.
         text: &'a str,
     },
+}
+
+/// What it says may hold a secret, and is left out.
+impl fmt::Debug for WebhookBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Form(_) => "Form",
+            Self::Raw { .. } => "Raw",
+        })
+    }
 }
 
 /// What a raw body is.

@@ -1,5 +1,7 @@
 //! Deliveries of webhooks that failed.
 
+use std::fmt;
+
 use jiff::{Timestamp, civil::Date};
 use serde_json::Value;
 
@@ -58,7 +60,7 @@ impl FailureQuery<'_> {
 }
 
 /// A delivery that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookFailure {
     /// Its id.
     pub id: String,
@@ -74,6 +76,20 @@ pub struct WebhookFailure {
     pub reason: String,
     /// The rule that used the webhook.
     pub workflow_rule: Named,
+}
+
+/// The record's name is left out.
+impl fmt::Debug for WebhookFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookFailure")
+            .field("id", &self.id)
+            .field("webhook", &self.webhook)
+            .field("module", &self.module)
+            .field("record", &self.record.id)
+            .field("failed_at", &self.failed_at)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
 }
 
 impl WebhookFailure {

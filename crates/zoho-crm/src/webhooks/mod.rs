@@ -78,8 +78,7 @@ impl Client {
         let request = ApiRequest::get(&path);
         let answer = match self.send(Call::WebhooksOne, Cost::ONE, &request).await {
             Ok(answer) => answer,
-            Err(Error::Gone { .. }) => return Ok(None),
-            Err(Error::Invalid { code, .. }) if code.as_str() == "INVALID_DATA" => return Ok(None),
+            Err(error) if error.is_gone() => return Ok(None),
             Err(error) => return Err(error),
         };
         let found = page(&answer, "webhooks")?.try_map(Webhook::read)?;
@@ -89,6 +88,9 @@ impl Client {
     /// All webhooks, page by page.
     ///
     /// Zoho: "Get webhooks", v8.
+    ///
+    /// # Errors
+    /// The stream ends with the first error.
     pub fn webhooks(&self) -> Listing<Webhook> {
         let client = self.clone();
         pages(1_u64, move |number| {

@@ -1,5 +1,7 @@
 //! A webhook as it shall be, checked before it is sent.
 
+use std::fmt;
+
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -73,7 +75,7 @@ pub struct DateTimeFormat<'a> {
 }
 
 /// A webhook to make.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NewWebhook<'a> {
     /// [`WEBHOOK_NAME_CHARS_MAX`] characters at most, none of them `~`, `#` or `%`.
     pub name: &'a str,
@@ -93,8 +95,19 @@ pub struct NewWebhook<'a> {
     pub date_time_format: Option<DateTimeFormat<'a>>,
 }
 
+/// The URL may hold a secret, and is left out.
+impl fmt::Debug for NewWebhook<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewWebhook")
+            .field("name", &self.name)
+            .field("module", &self.module)
+            .field("feature", &self.feature)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What shall change of a webhook; `None` is not sent.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 #[expect(missing_docs, reason = "the fields are those of `NewWebhook`")]
 pub struct WebhookPatch<'a> {
     pub name: Option<&'a str>,
@@ -104,6 +117,16 @@ pub struct WebhookPatch<'a> {
     pub authentication: Option<Authentication<'a>>,
     pub request: Option<WebhookRequest<'a>>,
     pub date_time_format: Option<DateTimeFormat<'a>>,
+}
+
+/// The URL may hold a secret, and is left out.
+impl fmt::Debug for WebhookPatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookPatch")
+            .field("name", &self.name)
+            .field("feature", &self.feature)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NewWebhook<'_> {

@@ -1,5 +1,7 @@
 //! A webhook as Zoho has it.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::{Error, records::Values};
@@ -14,7 +16,7 @@ pub struct Named {
 }
 
 /// A workflow webhook.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Webhook {
     /// Its id.
     pub id: String,
@@ -30,6 +32,19 @@ pub struct Webhook {
     pub url: String,
     /// All that Zoho said, these too.
     pub raw: Values,
+}
+
+/// Headers, parameters, bodies and URLs may hold secrets, and are left out.
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("module", &self.module)
+            .field("feature_type", &self.feature_type)
+            .field("http_method", &self.http_method)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Webhook {

@@ -273,6 +273,23 @@ fn told(step: &JobStep) -> String {
 }
 
 #[tokio::test]
+async fn a_page_without_a_way_to_the_next_is_an_error_and_never_the_end() {
+    let job =
+        completed(1, r#""more_records":true"#).replace(r#""page":1,"per_page""#, r#""per_page""#);
+    let zoho = answering(vec![
+        answer(201, CREATED),
+        answer(200, &job),
+        zip(&[("1.csv", "Id\n1\n")]),
+    ])
+    .await;
+    let (client, _hand) = zoho.client();
+    let (wait, _) = watched();
+    let mut rows = client.bulk_read_rows(&BulkRead::of("Leads", &["id"]), &wait);
+    assert!(rows.try_next().await.unwrap().is_some());
+    assert_eq!(rows.try_next().await.unwrap_err().class(), "malformed");
+}
+
+#[tokio::test]
 async fn waiting_ends_in_time_and_with_what_the_job_failed_of() {
     let zoho = answering(vec![state("QUEUED")]).await;
     let (client, hand) = zoho.client();
@@ -477,6 +494,7 @@ async fn a_calendar_comes_as_bytes() {
     };
     let id = client.create_bulk_read(&read).await.unwrap();
     let job = client.wait_for_bulk_read(&id, &quick()).await.unwrap();
+    assert_eq!(client.bulk_read_job(&id).await.unwrap(), job);
     let files = client.bulk_read_files(&job, &quick()).await.unwrap();
     let names: Vec<_> = files.names().map(ToOwned::to_owned).collect();
     assert_eq!(names, [format!("{id}.ics")]);

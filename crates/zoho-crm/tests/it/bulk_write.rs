@@ -547,6 +547,8 @@ async fn a_job_that_fails_and_an_upload_of_another_org_are_told() {
     let id = client.create_bulk_write(&write).await.unwrap();
     let job = client.wait_for_bulk_write(&id, &quick()).await.unwrap();
     assert_eq!(job.state, JobState::Failed);
+    let asked = client.bulk_write_job(&id).await.unwrap();
+    assert_eq!((asked.id, asked.state), (id, JobState::Failed));
     let nothing = client.bulk_write_rows(&job, &quick()).await.err();
     assert!(matches!(nothing, Some(Error::Misuse { .. })), "{nothing:?}");
     assert_eq!(sim.records("Leads").len(), 0);

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{TryStreamExt, future::join_all};
 use secrecy::ExposeSecret;
 use wiremock::ResponseTemplate;
 use zoho_crm::{
-    BoxFuture, Client, Converted, Credentials, Error, Limits, MemoryTokenStore, RecordQuery,
-    StoredToken, TokenStore, TokenStoreError,
+    BoxFuture, Client, Converted, Credentials, Error, Limits, ListQuery, MemoryTokenStore,
+    RecordQuery, StoredToken, TokenStore, TokenStoreError, UserType, WriteOptions,
 };
 
 use crate::support::{
@@ -343,6 +343,44 @@ async fn a_record_that_is_gone_is_none_however_zoho_says_it() {
 }
 
 #[tokio::test]
+async fn an_error_that_comes_with_a_status_of_success_is_that_error() {
+    let wrong = r#"{"code":"INVALID_MODULE","details":{},"message":"m","status":"error"}"#;
+    let listed = format!(r#"{{"data":[{wrong}]}}"#);
+    for (status, body) in [(202, wrong), (200, wrong), (202, &listed)] {
+        let body = body.to_owned();
+        let zoho = Zoho::start(|n, _| granted(n), move |_, _| json(status, &body)).await;
+        let (client, _hand) = zoho.client();
+        let query = ListQuery::of("Leads", FIELDS);
+        for error in [
+            client.records(&QUERY).await.unwrap_err(),
+            client.list(&query).try_next().await.unwrap_err(),
+            client.count("Leads").await.unwrap_err(),
+            client.bulk_read_job("1").await.unwrap_err(),
+            client
+                .users(UserType::AllUsers)
+                .try_next()
+                .await
+                .unwrap_err(),
+        ] {
+            assert_eq!(error.class(), "invalid", "{status}");
+            assert_eq!(error.code().unwrap().as_str(), "INVALID_MODULE");
+        }
+        assert_eq!(zoho.calls(), 5, "none is asked again");
+    }
+    let zoho = Zoho::start(
+        |n, _| granted(n),
+        |n, _| match n {
+            1 => error(202, "INTERNAL_ERROR"),
+            _ => json(200, LEAD),
+        },
+    )
+    .await;
+    let (client, hand) = zoho.client();
+    let read = while_time_runs(&hand, client.records(&QUERY)).await;
+    assert_eq!(read.unwrap().records.len(), 1);
+}
+
+#[tokio::test]
 async fn a_read_is_sent_again_while_that_may_help() {
     let zoho = Zoho::start(
         |n, _| granted(n),
@@ -371,6 +409,7 @@ async fn a_failure_that_lasts_is_given_to_the_caller() {
             1,
             "throttled",
         ),
+        (error(429, "TOO_MANY_REQUESTS"), 5, "throttled"),
         (error(401, "OAUTH_SCOPE_MISMATCH"), 1, "forbidden"),
         (error(403, "NO_PERMISSION"), 1, "forbidden"),
         (error(400, "INVALID_MODULE"), 1, "invalid"),
@@ -386,7 +425,19 @@ async fn a_failure_that_lasts_is_given_to_the_caller() {
             .unwrap_err();
         assert_eq!((failed.class(), zoho.calls()), (class, calls));
         assert_eq!(zoho.tokens(), 1);
+        assert_ne!(failed.retry_after(), Some(Duration::ZERO), "{failed}");
     }
+    let item =
+        r#"{"data":[{"code":"TOO_MANY_REQUESTS","details":{},"message":"m","status":"error"}]}"#;
+    let zoho = Zoho::start(|n, _| granted(n), |_, _| json(207, item)).await;
+    let (client, _hand) = zoho.client();
+    let lead = [zoho_crm::Values::new()];
+    let written = client
+        .insert("Leads", &lead, &WriteOptions::default())
+        .await;
+    let written = written.unwrap();
+    let failed = &written[0].as_ref().unwrap_err().error;
+    assert!(failed.retry_after() > Some(Duration::ZERO), "{failed}");
 }
 
 #[tokio::test]

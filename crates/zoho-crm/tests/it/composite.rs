@@ -140,6 +140,7 @@ async fn what_was_not_carried_out_says_why() {
         error(400, "AMBIGUITY_DURING_PROCESSING"),
         answer(200, &whole(&[entry(204, "null")])),
         error(401, "OAUTH_SCOPE_MISMATCH"),
+        answer(200, &whole(&vec![entry(202, &failed("INVALID_MODULE")); 5])),
     ])
     .await;
     let (client, _hand) = zoho.client();
@@ -166,6 +167,9 @@ async fn what_was_not_carried_out_says_why() {
         .await
         .unwrap_err();
     assert_eq!(forbidden.class(), "forbidden");
+    let hidden = client.composite(&batch).await.unwrap();
+    let hidden = hidden[0].as_ref().unwrap().records().unwrap_err();
+    assert_eq!(hidden.class(), "invalid", "whatever its status says");
     let flags = |body: &Value| {
         (
             body["rollback_on_fail"].clone(),
@@ -177,7 +181,7 @@ async fn what_was_not_carried_out_says_why() {
     assert_eq!(flags(&asked[4].2), (json!(false), json!(true)));
     let nothing = client.composite(&Composite::new()).await.unwrap_err();
     assert_eq!(nothing.class(), "misuse");
-    assert_eq!(zoho.calls(), 5);
+    assert_eq!(zoho.calls(), 6);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod client;
 mod composite;
 mod convert;
 mod coql;
+mod debug;
 mod files;
 mod limits;
 mod locking;

@@ -105,6 +105,9 @@ async fn notes_are_read_as_the_contract_says() {
         ResponseTemplate::new(204),
         page(false, "null"),
         ResponseTemplate::new(204),
+        error(400, "INVALID_DATA"),
+        page(true, r#""abc""#),
+        page(true, "null"),
     ])
     .await;
     let (client, _hand) = zoho.client();
@@ -116,7 +119,11 @@ async fn notes_are_read_as_the_contract_says() {
     assert_eq!(all[0]["Parent_Id"]["id"], LEAD);
     let one = client.note(NOTE, &fields).await.unwrap().unwrap();
     assert_eq!(one["Note_Title"], "Call");
-    assert_eq!(client.note(NOTE, &fields).await.unwrap(), None);
+    for _ in 0..2 {
+        assert_eq!(client.note(NOTE, &fields).await.unwrap(), None);
+    }
+    let cut_short: Result<Vec<_>, _> = client.notes(&fields).try_collect().await;
+    assert_eq!(cut_short.unwrap_err().class(), "malformed", "no way on");
     let paths: Vec<_> = asked(&zoho).await.into_iter().map(|it| it.1).collect();
     let names = "fields=Note_Title%2CNote_Content";
     let one = format!("/crm/v8/Notes/{NOTE}?{names}");
@@ -128,7 +135,10 @@ async fn notes_are_read_as_the_contract_says() {
             format!("/crm/v8/Notes?{names}&per_page=200&page=1"),
             format!("/crm/v8/Notes?{names}&per_page=200&page=2"),
             one.clone(),
+            one.clone(),
             one,
+            format!("/crm/v8/Notes?{names}&per_page=200&page=1"),
+            format!("/crm/v8/Notes?{names}&per_page=200&page_token=abc"),
         ]
     );
     let nothing: Result<Vec<_>, _> = client.notes(&[]).try_collect().await;

@@ -246,6 +246,8 @@ async fn two_hundred_first_reads_of_metadata_make_one_call_each() {
         sim.counters().answers[&200],
         3 + sim.counters().token_requests()
     );
+    let all = client.fields_of("Leads", FieldType::All).await.unwrap();
+    assert!(all.len() >= first.len());
     let failed = client.module("Nothing").await.unwrap_err();
     assert_eq!(failed.retry_after(), None, "{failed}");
 }

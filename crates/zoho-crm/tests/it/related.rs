@@ -129,3 +129,44 @@ async fn related_lists_are_followed_over_pages_in_the_simulator() {
         assert!(wrong.try_collect::<Vec<_>>().await.is_err(), "{id} {list}");
     }
 }
+
+#[tokio::test]
+async fn records_are_related_changed_and_parted_in_the_simulator() {
+    let sim = simulator().await;
+    let client = client(&sim);
+    let campaign = sim
+        .insert("Campaigns", json!({"Campaign_Name": "Fair"}))
+        .unwrap();
+    let lead = sim.insert("Leads", json!({"Last_Name": "Doe"})).unwrap();
+    let relation = Relation {
+        module: "Campaigns",
+        id: &campaign,
+        list: "Leads",
+        related_id: &lead,
+    };
+    let fields = ["Last_Name", "Member_Status"];
+    let members = || {
+        let listing = client.related("Campaigns", &campaign, "Leads", &fields);
+        listing.try_collect::<Vec<_>>()
+    };
+    assert!(members().await.unwrap().is_empty());
+    for status in ["Planned", "Attended"] {
+        let status = json!({"Member_Status": status});
+        client.relate(&relation, values(&status)).await.unwrap();
+        let members = members().await.unwrap();
+        assert_eq!(members.len(), 1);
+        assert_eq!(members[0]["Last_Name"], "Doe");
+        assert_eq!(members[0]["Member_Status"], status["Member_Status"]);
+    }
+    client.unrelate(&relation).await.unwrap();
+    assert!(members().await.unwrap().is_empty());
+    assert_eq!(sim.records("Leads").len(), 1, "both records stay");
+    let again = client.unrelate(&relation).await.unwrap_err();
+    assert_eq!(again.code().unwrap().as_str(), "INVALID_DATA");
+    let by_lookup = Relation {
+        list: "Deals",
+        ..relation
+    };
+    let refused = client.relate(&by_lookup, zoho_crm::Values::new()).await;
+    assert_eq!(refused.unwrap_err().class(), "invalid");
+}

@@ -161,6 +161,20 @@ async fn searches_find_the_records_they_should_in_the_simulator() {
 }
 
 #[tokio::test]
+async fn a_search_is_followed_page_by_page_to_its_end() {
+    let more = LEAD.replace(r#""more_records":false"#, r#""more_records":true"#);
+    let zoho = answering(vec![answer(200, &more), answer(200, LEAD)]).await;
+    let (client, _hand) = zoho.client();
+    let found = client.search_all(leads(By::Word("Doe".to_owned())));
+    assert_eq!(found.try_collect::<Vec<_>>().await.unwrap().len(), 2);
+    let paths: Vec<_> = asked(&zoho).await.into_iter().map(|it| it.1).collect();
+    let page = |number| {
+        format!("/crm/v8/Leads/search?word=Doe&page={number}&per_page=200&fields=Last_Name")
+    };
+    assert_eq!(paths, [page(1), page(2)]);
+}
+
+#[tokio::test]
 async fn what_was_just_written_is_found_by_coql_and_not_yet_by_search() {
     let (sim, client) = people().await;
     sim.insert("Leads", json!({"Last_Name": "Fresh", "Company": "New"}))

@@ -106,3 +106,48 @@ async fn what_happened_to_a_record_is_in_its_timeline_in_the_simulator() {
     let nobody = client.timeline("Leads", "17", &TimelineQuery::default());
     assert!(nobody.try_collect::<Vec<_>>().await.is_err());
 }
+
+#[tokio::test]
+async fn a_timeline_is_filtered_and_turned_round_by_the_simulator() {
+    let sim = simulator().await;
+    let client = client(&sim);
+    let lead = sim.insert("Leads", json!({"Last_Name": "Doe"})).unwrap();
+    let plain = WriteOptions::default();
+    for city in ["Rome", "Oslo", "Bern"] {
+        let change = values(&json!({"City": city}));
+        client
+            .update_one("Leads", &lead, &change, &plain)
+            .await
+            .unwrap();
+        sim.update("Leads", &lead, json!({"Company": city}))
+            .unwrap();
+    }
+    let ours = json!({"comparator": "equal", "field": {"api_name": "source"}, "value": "crm_api"});
+    for (oldest_first, expected) in [
+        (true, ["Rome", "Oslo", "Bern"]),
+        (false, ["Bern", "Oslo", "Rome"]),
+    ] {
+        let query = TimelineQuery {
+            filters: Some(ours.clone()),
+            oldest_first,
+        };
+        let entries = client.timeline("Leads", &lead, &query);
+        let entries: Vec<_> = entries.try_collect().await.unwrap();
+        let changed = entries.iter().map(|it| it.changes[0].new.clone());
+        assert_eq!(changed.collect::<Vec<_>>(), expected);
+    }
+    let query = TimelineQuery {
+        filters: None,
+        oldest_first: true,
+    };
+    let entries = client.timeline("Leads", &lead, &query);
+    let entries: Vec<_> = entries.try_collect().await.unwrap();
+    assert_eq!((entries.len(), entries[0].action.as_str()), (7, "added"));
+    let nonsense = TimelineQuery {
+        filters: Some(json!({"comparator": "resembles"})),
+        oldest_first: false,
+    };
+    let refused = client.timeline("Leads", &lead, &nonsense);
+    let refused = refused.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(refused.class(), "invalid");
+}

@@ -176,6 +176,7 @@ pub(super) fn cost(call: &Call) -> u64 {
         | Kind::FullData
         | Kind::Tags
         | Kind::Related
+        | Kind::Relate
         | Kind::Timeline
         | Kind::Lock
         | Kind::Delete
@@ -211,6 +212,7 @@ fn is_heavy(call: &Call) -> bool {
         | Kind::Tags
         | Kind::TagRecords
         | Kind::Related
+        | Kind::Relate
         | Kind::Timeline
         | Kind::Lock
         | Kind::Delete

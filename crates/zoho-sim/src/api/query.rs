@@ -1,6 +1,10 @@
 //! The operations that ask about records and sort them: to the answer of each.
 
-use super::{coql, deleted, locking, read, related, search, tagging, tags, timeline, views};
+use http::Method;
+
+use super::{
+    coql, deleted, locking, read, relate, related, search, tagging, tags, timeline, views,
+};
 use crate::{
     answer::Answer, call::Call, faults::CallTrouble, query_call::QueryOperation, world::World,
 };
@@ -30,6 +34,9 @@ pub(super) fn answer(
             timeline::of_record(world, call, (module, id), trouble)
         }
         QueryOperation::Lock(lock) => locking::answer(world, call, lock, trouble),
-        QueryOperation::Related(related) => related::records(world, call, related, trouble),
+        QueryOperation::Related(related) if call.method == Method::GET => {
+            related::records(world, call, related, trouble)
+        }
+        QueryOperation::Related(related) => relate::answer(world, call, related, trouble),
     }
 }

@@ -1,4 +1,4 @@
-//! Related lists: the records that look a record up.
+//! Related lists: the records that look a record up, or are related to it.
 
 use serde_json::{Value, json};
 
@@ -6,16 +6,18 @@ use super::{
     paging::Page,
     params,
     read::{self, No},
+    relate,
 };
 use crate::{
-    answer::{Answer, Refusal},
+    answer::{Answer, Refusal, put},
     call::Call,
     faults::CallTrouble,
     query_call::Related,
     world::{
         World,
         order::{Order, SortBy},
-        record::Columns,
+        record::{Columns, Record},
+        relations,
         table::Table,
     },
 };
@@ -23,19 +25,32 @@ use crate::{
 /// Where the ids of lists begin within the org's ids, and how many a module has room for.
 const LIST_IDS: u64 = 60_000;
 const LISTS_EACH: u64 = 100;
-/// Lists that are no lookups: other operations serve them.
+const NEWEST_FIRST: Order = Order {
+    by: SortBy::Id,
+    ascending: false,
+};
+/// Lists that are neither: other operations serve them.
 const OTHERS: &[&str] = &["Notes", "Attachments"];
 
-/// The records of one module that look up a record by one field.
+/// Records of one module.
 struct List<'w> {
     name: String,
     table: &'w Table,
-    field: &'w str,
+    /// The field by which they look a record up; none if they are related to it otherwise.
+    field: Option<&'w str>,
 }
 
 /// The related lists of a module.
 fn of<'w>(world: &'w World, module: &str) -> Vec<List<'w>> {
-    let mut lists: Vec<List<'w>> = vec![];
+    let partners = relations::partners(module);
+    let partners = partners.filter_map(|it| world.tables.get(it));
+    let mut lists: Vec<List<'w>> = partners
+        .map(|table| List {
+            name: table.module.name.clone(),
+            table,
+            field: None,
+        })
+        .collect();
     for table in world.tables.values() {
         let fields = table.module.fields.iter();
         for field in fields.filter(|it| it.target.as_deref() == Some(module)) {
@@ -52,7 +67,7 @@ fn of<'w>(world: &'w World, module: &str) -> Vec<List<'w>> {
                     plain.clone()
                 },
                 table,
-                field: &field.name,
+                field: Some(&field.name),
             });
         }
     }
@@ -124,39 +139,45 @@ fn read_records(
     related: &Related,
     trouble: &CallTrouble,
 ) -> Result<Option<(u64, Value)>, No> {
-    let Related { module, id, list } = related;
-    read::find(world, module, id, trouble)?;
+    let Related {
+        module, id, list, ..
+    } = related;
+    let (table, record) = read::find(world, module, id, trouble)?;
     let lists = of(world, module);
-    let list = lists.iter().find(|it| &it.name == list).ok_or_else(|| {
-        Refusal::new(
-            "INVALID_DATA",
-            "the relation name given seems to be invalid",
-            json!({"resource_path_index": 2}),
-        )
-    })?;
+    let list = lists.iter().find(|it| &it.name == list);
+    let list = list.ok_or_else(relate::unknown_list)?;
     let fields = params::fields(call)?;
     let now = world.clock.now();
     let path = format!("{module}/{id}/{}", list.name);
     let page = Page::read(call, &path, now)?;
     let reading = world.reading(trouble);
     let since = params::since(call);
-    let newest_first = Order {
-        by: SortBy::Id,
-        ascending: false,
-    };
-    let mut rows = list
-        .table
-        .walk(newest_first, None)
-        .filter(|it| {
-            let looked_up = it.version(reading).values.get(list.field);
+    let one = (table.module.id, record.id);
+    let members: Box<dyn Iterator<Item = &Record>> = if let Some(field) = list.field {
+        Box::new(list.table.walk(NEWEST_FIRST, None).filter(move |it| {
+            let looked_up = it.version(reading).values.get(field);
             looked_up.and_then(|it| it.get("id")?.as_str()) == Some(id)
-                && !it.converted
-                && since.is_none_or(|since| it.version(reading).modified > since)
+        }))
+    } else {
+        let ids = world.relations.with(one, list.table.module.id);
+        Box::new(ids.filter_map(|it| list.table.get(it)))
+    };
+    let mut rows = members
+        .filter(|it| {
+            !it.converted && since.is_none_or(|since| it.version(reading).modified > since)
         })
         .skip(page.skip);
     let columns = Columns::of(&list.table.module, &fields);
-    let shown = rows.by_ref().take(page.rows);
-    let data: Vec<Value> = shown.map(|it| it.in_list(&columns, reading)).collect();
+    let shown = rows.by_ref().take(page.rows).map(|it| {
+        let mut row = it.in_list(&columns, reading);
+        let other = (list.table.module.id, it.id);
+        let values = world.relations.between(one, other).into_iter().flatten();
+        for (name, value) in values.filter(|it| fields.contains(&it.0.as_str())) {
+            put(&mut row, name, value.clone());
+        }
+        row
+    });
+    let data: Vec<Value> = shown.collect();
     if data.is_empty() {
         return Ok(None);
     }

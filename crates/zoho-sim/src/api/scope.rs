@@ -31,6 +31,7 @@ pub(super) fn needs(call: &Call) -> Vec<Need> {
         Kind::Insert | Kind::Upsert | Kind::Convert => of_module("CREATE"),
         Kind::Update | Kind::TagRecords => of_module("UPDATE"),
         Kind::Delete => of_module("DELETE"),
+        Kind::Relate => of_module(by_method),
         Kind::MassDelete => {
             let module = module(&call.operation).unwrap_or_default();
             vec![crm(&["mass_delete", module], "DELETE")]

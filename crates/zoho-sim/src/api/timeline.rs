@@ -1,8 +1,8 @@
-//! A record's timeline: what happened to it, the newest first.
+//! A record's timeline: what happened to it, the newest first unless told otherwise.
 
 use serde_json::{Value, json};
 
-use super::{paging::Page, read};
+use super::{paging::Page, params, read, timeline_filter::Filter};
 use crate::{
     answer::{Answer, Refusal, put},
     call::Call,
@@ -33,27 +33,42 @@ pub(super) fn of_record(
         Ok(found) => found,
         Err(no) => return no.answer(),
     };
-    if call.parameter("filters").is_some() {
-        // Better than to answer what was not asked for.
-        return Refusal::invalid_data(json!({"param_name": "filters"})).bad_request();
-    }
     let now = world.clock.now();
-    let page = match Page::read(call, &format!("{module}/{id}/__timeline"), now) {
-        Ok(page) => page,
+    let path = format!("{module}/{id}/__timeline");
+    let wish = Filter::of(call).and_then(|filter| {
+        let oldest_first = oldest_first(call)?;
+        Ok((filter, oldest_first, Page::read(call, &path, now)?))
+    });
+    let (filter, oldest_first, page) = match wish {
+        Ok(wish) => wish,
         Err(refusal) => return refusal.bad_request(),
     };
     let inner = call.parameter("include_inner_details").unwrap_or_default();
-    let changes = table.history.of(record.id).rev();
-    let mut all = changes
-        .map(|it| change(world, (table, record), it, inner))
-        .chain([creation(world, (table, record))])
-        .skip(page.skip);
+    let changes = table.history.of(record.id);
+    let mut all: Vec<Value> = [creation(world, (table, record))]
+        .into_iter()
+        .chain(changes.map(|it| change(world, (table, record), it, inner)))
+        .filter(|it| filter.as_ref().is_none_or(|filter| filter.holds(it)))
+        .collect();
+    if !oldest_first {
+        all.reverse();
+    }
+    let mut all = all.into_iter().skip(page.skip);
     let entries: Vec<Value> = all.by_ref().take(page.rows).collect();
     if entries.is_empty() {
         return Answer::nothing();
     }
     let info = page.info(entries.len(), all.next().is_some(), now);
     Answer::ok(json!({"__timeline": entries, "info": info}))
+}
+
+fn oldest_first(call: &Call) -> Result<bool, Refusal> {
+    match call.parameter("sort_by") {
+        None | Some("audited_time") => params::ascending(call),
+        Some(_) => Err(Refusal::invalid_data(
+            json!({"param_name": "sort_by", "supported_values": ["audited_time"]}),
+        )),
+    }
 }
 
 fn change(world: &World, (table, record): (&Table, &Record), entry: &Entry, inner: &str) -> Value {

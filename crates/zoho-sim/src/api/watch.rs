@@ -15,6 +15,8 @@ use crate::{
 
 /// Objects per `watch` body. Zoho's `OpenAPI` description.
 const WATCH_MAX: usize = 50;
+/// Channels kept; Zoho tells no limit.
+const CHANNELS_MAX: usize = 10_000;
 /// Modules the documentation names beyond those with records here.
 const MORE_MODULES: &[&str] = &["users", "Users", "Services", "Appointments__s"];
 
@@ -163,6 +165,13 @@ fn list(world: &World, call: &Call) -> Answer {
 
 fn keep(world: &mut World, channel: Channel, message: &str) -> Value {
     let receipt = success(world, &channel, message);
+    if world.channels.len() >= CHANNELS_MAX {
+        let now = world.clock.now();
+        world.channels.retain(|_, it| it.expires > now);
+        if world.channels.len() >= CHANNELS_MAX {
+            world.channels.pop_first();
+        }
+    }
     world.channels.insert(channel.id.clone(), channel);
     receipt
 }

@@ -229,7 +229,7 @@ pub(super) fn finish(world: &mut World, module: &str, changes: Vec<Change>, even
 }
 
 /// The records of the body.
-fn read_data(world: &World, call: &Call, module: &str) -> Result<Vec<Value>, Refusal> {
+pub(super) fn read_data(world: &World, call: &Call, module: &str) -> Result<Vec<Value>, Refusal> {
     if !world.tables.contains_key(module) {
         return Err(Refusal::invalid_module());
     }

@@ -107,19 +107,19 @@ fn read(zipped: &[u8], part: &Part) -> Result<Sheet, &'static str> {
     let cells =
         |it: csv::StringRecord| -> Vec<String> { it.iter().map(ToOwned::to_owned).collect() };
     let head = match rows.next() {
+        // Before its cells are copied: there may be millions.
+        Some(Ok(head)) if head.len() > COLUMNS_MAX => return Err("LIMIT_EXCEEDED"),
         Some(Ok(head)) => cells(head),
         Some(Err(_)) => return Err(invalid),
         None => return Err("EMPTY_FILE"),
     };
     let mut sheet = Sheet { head, rows: vec![] };
     for row in rows {
-        sheet.rows.push(cells(row.map_err(|_no_row| invalid)?));
-        if sheet.rows.len() > ROWS_MAX {
+        let row = row.map_err(|_no_row| invalid)?;
+        if row.len() > COLUMNS_MAX || sheet.rows.len() >= ROWS_MAX {
             return Err("LIMIT_EXCEEDED");
         }
-    }
-    if sheet.head.len() > COLUMNS_MAX {
-        return Err("LIMIT_EXCEEDED");
+        sheet.rows.push(cells(row));
     }
     Ok(sheet)
 }

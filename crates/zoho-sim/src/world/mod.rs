@@ -22,6 +22,7 @@ pub(crate) mod notify;
 pub(crate) mod order;
 pub(crate) mod people;
 pub(crate) mod record;
+pub(crate) mod relations;
 pub(crate) mod scopes;
 pub(crate) mod table;
 pub(crate) mod tags;
@@ -42,8 +43,8 @@ use clock::Clock;
 
 use self::{
     channel::Channel, credits::Credits, jobs::Jobs, module::Module, notify::Callback,
-    papers::Papers, record::Reading, table::Table, tags::Tags, tokens::Tokens,
-    webhooks::Automation,
+    papers::Papers, record::Reading, relations::Relations, table::Table, tags::Tags,
+    tokens::Tokens, webhooks::Automation,
 };
 use crate::{
     counters::Counters,
@@ -73,6 +74,7 @@ pub(crate) struct World {
     pub(crate) credits: Credits,
     pub(crate) channels: BTreeMap<String, Channel>,
     pub(crate) papers: Papers,
+    pub(crate) relations: Relations,
     pub(crate) jobs: Jobs,
     pub(crate) automation: Automation,
     pub(crate) script: Script,
@@ -120,6 +122,7 @@ impl World {
             credits: Credits::new(settings.daily_credits),
             channels: BTreeMap::new(),
             papers: Papers::default(),
+            relations: Relations::default(),
             automation: Automation {
                 private_hosts: settings.webhooks_to_private_hosts,
                 ..Automation::default()

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    World, channel::Channel, papers::Papers, table::Table, tags::Tags, webhooks::Automation,
+    World, channel::Channel, papers::Papers, relations::Relations, table::Table, tags::Tags,
+    webhooks::Automation,
 };
 use crate::counters::CallbackCounters;
 
@@ -14,6 +15,7 @@ pub(crate) struct Before {
     tags: Tags,
     channels: BTreeMap<String, Channel>,
     papers: Papers,
+    relations: Relations,
     automation: Automation,
     callbacks: CallbackCounters,
     outbox: usize,
@@ -27,6 +29,7 @@ impl World {
             tags: self.tags.clone(),
             channels: self.channels.clone(),
             papers: self.papers.clone(),
+            relations: self.relations.clone(),
             automation: self.automation.clone(),
             callbacks: self.counters.callbacks.clone(),
             outbox: self.outbox.len(),
@@ -39,6 +42,7 @@ impl World {
         self.tags = before.tags;
         self.channels = before.channels;
         self.papers = before.papers;
+        self.relations = before.relations;
         self.automation = before.automation;
         self.counters.callbacks = before.callbacks;
         self.outbox.truncate(before.outbox);

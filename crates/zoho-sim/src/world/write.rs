@@ -169,7 +169,9 @@ impl World {
     /// Deletes; the caller notifies. Nothing if there is no such record.
     pub(crate) fn delete(&mut self, module: &str, id: u64, by: Who) -> Option<Change> {
         let stamp = self.stamp(by);
-        let record = self.tables.get_mut(module)?.delete(id, stamp)?;
+        let table = self.tables.get_mut(module)?;
+        let (record, member) = (table.delete(id, stamp)?, (table.module.id, id));
+        self.relations.forget(member);
         self.delete_papers(id, by);
         Some(Change {
             id,

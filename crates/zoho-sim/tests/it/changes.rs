@@ -190,6 +190,115 @@ async fn a_timeline_tells_who_changed_what() {
     assert_eq!(module.body["code"], "INVALID_MODULE");
 }
 
+fn is(field: &str, comparator: &str, value: impl Into<Value>) -> Value {
+    let value: Value = value.into();
+    json!({"field": {"api_name": field}, "comparator": comparator, "value": value})
+}
+
+/// The status of a timeline's answer, and the action and source of each entry.
+async fn entries(
+    org: &Org,
+    path: &str,
+    query: &str,
+    filters: Option<&Value>,
+) -> (u16, Vec<String>) {
+    let mut url = reqwest::Url::parse("http://localhost").unwrap();
+    url.set_query(Some(query));
+    if let Some(filters) = filters {
+        url.query_pairs_mut()
+            .append_pair("filters", &filters.to_string());
+    }
+    let query = url.query().unwrap_or_default();
+    let answer = org.get(&format!("{path}/__timeline?{query}")).await;
+    let shown = answer.body["__timeline"].as_array().cloned();
+    let shown = shown.iter().flatten().map(|it| {
+        let (action, source) = (&it["action"], &it["source"]);
+        format!("{} {}", action.as_str().unwrap(), source.as_str().unwrap())
+    });
+    (answer.status.as_u16(), shown.collect())
+}
+
+#[tokio::test]
+async fn a_timeline_is_filtered_and_sorted() {
+    let org = Org::start().await;
+    let id = lead(&org);
+    let path = format!("/crm/v8/Leads/{id}");
+    org.put(&path, &json!({"data": [{"City": "Oslo"}]})).await;
+    org.sim
+        .update("Leads", &id, json!({"City": "Bern"}))
+        .unwrap();
+    let (added, by_api, by_person) = ("added crm_ui", "updated crm_api", "updated crm_ui");
+    let both = json!({"group_operator": "and", "group": [
+        is("source", "equal", json!("crm_ui")),
+        is("action", "not_equal", json!("added")),
+    ]});
+    let ages = json!(["2000-01-01T00:00:00+00:00", "2100-01-01T00:00:00+00:00"]);
+    let person = json!({"id": org.sim.records("Leads")[0]["Created_By"]["id"]});
+    for (query, filters, expected) in [
+        ("", None, vec![by_person, by_api, added]),
+        (
+            "sort_by=audited_time&sort_order=asc",
+            None,
+            vec![added, by_api, by_person],
+        ),
+        (
+            "",
+            Some(is("source", "equal", json!("crm_api"))),
+            vec![by_api],
+        ),
+        (
+            "",
+            Some(is("action", "in", json!(["added", "deleted"]))),
+            vec![added],
+        ),
+        ("", Some(both), vec![by_person]),
+        (
+            "",
+            Some(is("done_by", "equal", person)),
+            vec![by_person, added],
+        ),
+        (
+            "sort_order=asc",
+            Some(is("audited_time", "between", ages)),
+            vec![added, by_api, by_person],
+        ),
+        (
+            "",
+            Some(is(
+                "audited_time",
+                "less_than",
+                json!("2000-01-01T00:00:00Z"),
+            )),
+            vec![],
+        ),
+    ] {
+        let shown = entries(&org, &path, query, filters.as_ref()).await;
+        let status = if expected.is_empty() { 204 } else { 200 };
+        let expected: Vec<String> = expected.into_iter().map(Into::into).collect();
+        assert_eq!(shown, (status, expected), "{query} {filters:?}");
+    }
+}
+
+#[tokio::test]
+async fn filters_and_orders_that_a_timeline_does_not_know_are_refused() {
+    let org = Org::start().await;
+    let path = format!("/crm/v8/Leads/{}", lead(&org));
+    for (query, filters) in [
+        ("sort_by=id", None),
+        ("sort_order=up", None),
+        ("", Some(json!([]))),
+        ("", Some(is("weather", "equal", json!("fine")))),
+        ("", Some(is("source", "less_than", json!("x")))),
+        ("", Some(is("audited_time", "equal", json!("yesterday")))),
+    ] {
+        assert_eq!(
+            entries(&org, &path, query, filters.as_ref()).await.0,
+            400,
+            "{query} {filters:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_leaves_the_recycle_bin_is_gone_for_good() {
     let org = Org::start().await;

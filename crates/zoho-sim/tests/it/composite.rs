@@ -6,7 +6,7 @@ use clock::Clock;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use zoho_sim::{Kind, Settings};
+use zoho_sim::{Fault, Kind, On, Settings, What};
 
 use crate::support::{Answer, Org, Receiver, ids};
 
@@ -337,4 +337,44 @@ async fn ten_composite_calls_may_run_at_once() {
         .filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(refused.count(), 2);
     assert_eq!(org.sim.counters().sub_concurrent_max, 11);
+}
+
+#[tokio::test]
+async fn faults_on_a_kind_hit_the_sub_requests_of_that_kind() {
+    let org = Org::start().await;
+    let lead = json!({"Last_Name": "Marsh", "Company": "Reed Ltd"});
+    let kept = org.sim.insert("Leads", lead.clone()).unwrap();
+    let read =
+        json!({"sub_request_id": "r", "method": "GET", "uri": format!("/crm/v8/Leads/{kept}")});
+    let subs = json!([insert("w", &lead), read]);
+    for (on, what, expected) in [
+        (On::Write, What::Status(503), json!([503, 200])),
+        (On::ReadOne, What::TooManyRequests, json!([201, 429])),
+        (On::Read, What::Missing(vec![]), json!([201, 204])),
+        // These are of a whole call and its connection.
+        (On::Write, What::DropAnswer, json!([201, 200])),
+    ] {
+        org.sim.faults().add(Fault {
+            on,
+            what: what.clone(),
+            times: Some(1),
+            chance: 1.0,
+        });
+        let answer = send(&org, subs.clone()).await;
+        assert_eq!(json!(outcomes(&answer)), expected, "{what:?}");
+    }
+    org.sim.faults().clear();
+    org.sim.faults().add(Fault {
+        on: On::Write,
+        what: What::Status(500),
+        times: Some(1),
+        chance: 1.0,
+    });
+    let before = org.sim.records("Leads").len();
+    let rolled_back = json!({"rollback_on_fail": true, "__composite_requests": [insert("a", &lead), {"sub_request_id": "b", "method": "GET", "uri": "/crm/v8/Leads/1"}]});
+    let answer = org.post(PATH, &rolled_back).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(outcomes(&answer)[0], 500);
+    assert_eq!(org.sim.records("Leads").len(), before);
+    assert_eq!(org.sim.counters().faults, 4);
 }

@@ -1,18 +1,15 @@
 //! `zohook crm bulk`: hundreds of thousands of records out, tens of thousands in.
 
+mod part;
 mod read;
+mod watch;
 mod write;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::process::ExitCode;
 
 use clap::Subcommand;
-use indicatif::ProgressBar;
-use zoho_crm::bulk::{JobStep, JobWait};
 
 use super::Session;
-
-/// The first pause between two questions about a job.
-const PAUSE_FIRST: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -22,34 +19,15 @@ pub(super) enum Command {
     Write(write::Arguments),
 }
 
+/// `1 row`, `2 rows`.
+fn rows(count: u64) -> String {
+    let word = if count == 1 { "row" } else { "rows" };
+    format!("{count} {word}")
+}
+
 pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Read(it) => read::run(session, it).await,
         Command::Write(it) => write::run(session, it).await,
-    }
-}
-
-/// Waits for a job, and says on the bar how far it is.
-fn waiting(bar: &ProgressBar) -> JobWait {
-    let bar = bar.clone();
-    JobWait {
-        first: PAUSE_FIRST,
-        progress: Some(Arc::new(move |step| bar.set_message(told(step)))),
-        ..JobWait::default()
-    }
-}
-
-fn told(step: &JobStep) -> String {
-    match step {
-        JobStep::Created { job } => format!("job {job} is made"),
-        JobStep::Asked { job, state, rows } => match rows {
-            Some(rows) => format!("job {job}: {state}, {rows} rows"),
-            None => format!("job {job}: {state}"),
-        },
-        JobStep::Downloaded { job, bytes, of } => match of {
-            Some(of) => format!("job {job}: {} of {} KiB", bytes >> 10, of >> 10),
-            None => format!("job {job}: {} KiB", bytes >> 10),
-        },
-        _ => "working".to_owned(),
     }
 }

@@ -1,27 +1,30 @@
 //! `zohook crm bulk read`.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    io::{self, BufWriter, IsTerminal, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::Context;
 use clap::Args;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use indicatif::ProgressBar;
 use serde_json::{Map, Value};
 use zoho_crm::{
-    Listing,
-    bulk::{BulkRead, Comparator, ReadCriteria, Row},
+    Client, Error, Listing,
+    bulk::{BulkRead, Comparator, JobWait, ReadCriteria, Row},
 };
 
 use crate::cli::{
     complain,
     crm::{Session, wrong},
     output::Format,
-    progress,
 };
+
+use super::{part::Part, watch::Watch};
+
+const CANNOT_WRITE: &str = "cannot write the output";
 
 /// Rows between two moves of the bar.
 const TOLD_ROWS: u64 = 1000;
@@ -43,6 +46,9 @@ pub(in crate::cli::crm) struct Arguments {
     /// Only what this custom view shows, by its id.
     #[arg(long, value_name = "ID")]
     view: Option<String>,
+    /// Of a job that was made before, with the same other arguments: an export that was interrupted.
+    #[arg(long, value_name = "ID")]
+    job: Option<String>,
     /// Into this new file, which appears once it is complete; to stdout by default.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -60,62 +66,76 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
         // A table of so many rows helps nobody.
         Format::Csv | Format::Plain | Format::Table => false,
     };
-    let bar = progress::waiting("making a job")?;
-    let rows = session.client.bulk_read_rows(&read, &super::waiting(&bar));
-    let count = match arguments.out {
-        None => {
-            let mut out = BufWriter::new(io::stdout());
-            let count = write(rows, &mut out, json, &bar).await?;
-            out.flush()?;
-            count
-        }
-        Some(path) => into_file(rows, &path, json, &bar).await?,
+    let part = arguments.out.as_deref().map(Part::of).transpose()?;
+    let watch = Watch::new("making a job")?;
+    let rows = match arguments.job {
+        None => session.client.bulk_read_rows(&read, &watch.wait()),
+        Some(job) => resumed(session.client.clone(), job, read, watch.wait()),
     };
-    bar.finish_and_clear();
-    complain(&format!("{count} rows"));
+    let work = async {
+        match part {
+            None => {
+                let mut out = BufWriter::new(io::stdout());
+                let count = write(
+                    rows,
+                    &mut out,
+                    json,
+                    (&watch.bar, io::stdout().is_terminal()),
+                )
+                .await?;
+                out.flush().context(CANNOT_WRITE)?;
+                anyhow::Ok(count)
+            }
+            Some(mut part) => {
+                let count = write(rows, &mut part, json, (&watch.bar, false)).await?;
+                part.keep()?;
+                Ok(count)
+            }
+        }
+    };
+    let resume = |job: &str| {
+        format!(
+            "job {job} goes on at Zoho: the same command with --job {job} gets its rows, for a day"
+        )
+    };
+    let count = watch.over(work, resume).await?;
+    complain(&super::rows(count));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Under another name until it is complete.
-async fn into_file(
-    rows: Listing<Row>,
-    path: &Path,
-    json: bool,
-    bar: &indicatif::ProgressBar,
-) -> anyhow::Result<u64> {
-    anyhow::ensure!(
-        !path.exists(),
-        "{} is there already: take it away first",
-        path.display()
-    );
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let file = File::create(&part).with_context(|| format!("cannot make {}", part.display()))?;
-    let mut out = BufWriter::new(file);
-    let count = write(rows, &mut out, json, bar).await?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
-    fs::rename(&part, path).with_context(|| format!("cannot make {}", path.display()))?;
-    Ok(count)
+/// The rows of a job that was made before, and of those after it.
+fn resumed(client: Client, job: String, read: BulkRead, wait: JobWait) -> Listing<Row> {
+    let start = async move {
+        let job = client.wait_for_bulk_read(&job, &wait).await?;
+        let files = client.bulk_read_files(&job, &wait).await?;
+        let rest = match job.next_page() {
+            Some(page) => client.bulk_read_rows(&BulkRead { page, ..read }, &wait),
+            None => stream::empty().boxed(),
+        };
+        Ok::<_, Error>(files.rows().chain(rest))
+    };
+    stream::once(start).try_flatten().boxed()
 }
 
+/// `on_screen` when rows and bar would share a screen.
 async fn write(
     mut rows: Listing<Row>,
     out: &mut impl Write,
     json: bool,
-    bar: &indicatif::ProgressBar,
+    (bar, on_screen): (&ProgressBar, bool),
 ) -> anyhow::Result<u64> {
     let mut count = 0;
     while let Some(row) = rows.try_next().await? {
+        if on_screen && !bar.is_finished() {
+            bar.finish_and_clear();
+        }
         if json {
             // One line each: a list of millions could not be read back.
             let pairs = row
                 .iter()
                 .map(|(name, cell)| (name.to_owned(), cell.into()));
             let values: Map<String, Value> = pairs.collect();
-            writeln!(out, "{}", serde_json::to_string(&values)?)?;
+            writeln!(out, "{}", serde_json::to_string(&values)?).context(CANNOT_WRITE)?;
         } else {
             if count == 0 {
                 line(out, row.columns())?;
@@ -132,8 +152,8 @@ async fn write(
 
 fn line<'a>(out: &mut impl Write, cells: impl Iterator<Item = &'a str>) -> anyhow::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(cells)?;
-    csv.flush().context("cannot write")
+    csv.write_record(cells).context(CANNOT_WRITE)?;
+    csv.flush().context(CANNOT_WRITE)
 }
 
 fn criteria(conditions: &[String], any: bool) -> anyhow::Result<Option<ReadCriteria>> {

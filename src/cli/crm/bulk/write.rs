@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufWriter, Stdout},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -11,25 +11,32 @@ use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt;
 use serde_json::Value;
 use zoho_crm::{
-    Listing, Values,
+    Client, Listing, Values,
     bulk::{BulkWrite, CsvZip, JobState, RowState, WriteOperation, WriteResource, WriteRow},
+    is_api_name,
 };
 
 use crate::cli::{
     FAILED, complain,
     crm::{Session, wrong},
     output::{Rows, columns, row},
-    progress,
 };
+
+use super::watch::Watch;
 
 const COLUMNS: [&str; 4] = ["row", "status", "id", "errors"];
 
 #[derive(Debug, Args)]
 pub(in crate::cli::crm) struct Arguments {
     /// The module's API name.
-    module: String,
+    #[arg(required_unless_present = "job")]
+    module: Option<String>,
     /// The CSV file; its header has the fields' API names.
-    file: PathBuf,
+    #[arg(required_unless_present = "job")]
+    file: Option<PathBuf>,
+    /// Nothing new: what became of the rows of this job, which was made before.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["module", "file"])]
+    job: Option<String>,
     /// What becomes of the rows.
     #[arg(long, value_enum, default_value = "insert")]
     operation: Operation,
@@ -51,6 +58,15 @@ enum Operation {
     Upsert,
 }
 
+/// A file on its way.
+struct Import {
+    client: Client,
+    outcome: Outcome,
+    watch: Watch,
+    /// Rows of the file that are in a job.
+    sent: u64,
+}
+
 /// What became of all rows so far.
 struct Outcome {
     rows: Rows<BufWriter<Stdout>>,
@@ -65,44 +81,122 @@ pub(super) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
         Operation::Update => WriteOperation::Update,
         Operation::Upsert => WriteOperation::Upsert,
     };
+    let watch = Watch::new("reading the file")?;
+    let mut import = Import {
+        client: session.client.clone(),
+        outcome: Outcome {
+            rows: Rows::new(session.format, Some(columns(&COLUMNS))),
+            each: arguments.each,
+            written: 0,
+            failed: 0,
+        },
+        watch: watch.clone(),
+        sent: 0,
+    };
+    let resume = |job: &str| {
+        format!(
+            "job {job} goes on at Zoho: `zohook crm bulk write --job {job}` tells what becomes of its rows, for a week"
+        )
+    };
+    let (Some(module), Some(file)) = (&arguments.module, &arguments.file) else {
+        let job = arguments.job.context("a module and a file, or --job")?;
+        let work = import.end_of(&job);
+        watch.over(work, resume).await?;
+        return import.outcome.finish();
+    };
     if operation != WriteOperation::Insert && arguments.by.is_none() {
         return Err(wrong("--by says by which field the records are found"));
     }
-    let bar = progress::waiting("reading the file")?;
-    let org = session.client.org().await?;
-    let zgid = org.zgid.context("zoho does not say the org's number")?;
-    let mut outcome = Outcome {
-        rows: Rows::new(session.format, Some(columns(&COLUMNS))),
-        each: arguments.each,
-        written: 0,
-        failed: 0,
-    };
-    let wait = super::waiting(&bar);
-    let mut parts = CsvZip::parts_of_file(&arguments.file);
-    while let Some(part) = parts.try_next().await.context("the file")? {
-        bar.set_message(format!("uploading {} rows", part.rows()));
-        let file = session.client.upload_csv(&part, &zgid).await?;
-        let mut resource = WriteResource::of(&arguments.module, &file, &part);
-        resource.find_by.clone_from(&arguments.by);
+    let write = |resource| {
         let mut write = BulkWrite::new(operation, resource);
         write.ignore_empty = arguments.ignore_empty.then_some(true);
-        let id = session.client.create_bulk_write(&write).await?;
-        let before = outcome.written + outcome.failed;
-        let done = async {
-            let job = session.client.wait_for_bulk_write(&id, &wait).await?;
-            anyhow::ensure!(
-                job.state == JobState::Completed || job.download_url.is_some(),
-                "zoho did not do it: {}",
-                job.resources.first().map_or("none", |it| it.code.as_str())
-            );
-            let rows = session.client.bulk_write_rows(&job, &wait).await?;
-            outcome.add(rows).await
-        };
-        done.await
-            .with_context(|| format!("job {id}, the rows after {before}"))?;
+        for resource in &mut write.resources {
+            resource.find_by.clone_from(&arguments.by);
+        }
+        write
+    };
+    let work = import.all_of(file, |file_id, part| {
+        write(WriteResource::of(module, file_id, part))
+    });
+    let done = watch.over(work, resume).await;
+    if let Err(error) = done {
+        // What has come is worth having.
+        if import.outcome.written + import.outcome.failed > 0 {
+            import.outcome.rows.finish()?;
+        }
+        return Err(match import.sent {
+            0 => error,
+            sent => error.context(format!("the rows after {sent} of the file were not sent")),
+        });
     }
-    bar.finish_and_clear();
-    outcome.finish()
+    import.outcome.finish()
+}
+
+impl Import {
+    /// Job after job.
+    async fn all_of(
+        &mut self,
+        file: &Path,
+        order: impl Fn(&str, &CsvZip) -> BulkWrite,
+    ) -> anyhow::Result<()> {
+        let mut parts = CsvZip::parts_of_file(file);
+        let mut zgid = None;
+        while let Some(part) = parts.try_next().await.with_context(|| shown(file))? {
+            let zgid = if let Some(known) = &zgid {
+                known
+            } else {
+                let asked = self.client.org().await?.zgid;
+                zgid.insert(asked.context("zoho does not say the org's number")?)
+            };
+            check(&part).with_context(|| shown(file))?;
+            let count = part.rows();
+            let bar = &self.watch.bar;
+            bar.set_message(format!("uploading {count} rows"));
+            let file_id = self.client.upload_csv(&part, zgid).await?;
+            let job = self
+                .client
+                .create_bulk_write(&order(&file_id, &part))
+                .await?;
+            self.watch.started(&job);
+            self.sent += u64::try_from(count)?;
+            self.end_of(&job).await?;
+        }
+        anyhow::ensure!(self.sent > 0, "{} has no rows", shown(file));
+        Ok(())
+    }
+
+    /// Waits for a job, and takes what became of its rows.
+    async fn end_of(&mut self, id: &str) -> anyhow::Result<()> {
+        self.watch.started(id);
+        let wait = self.watch.wait();
+        let job = self.client.wait_for_bulk_write(id, &wait).await;
+        let job = job.with_context(|| format!("job {id}"))?;
+        if job.state != JobState::Completed && job.download_url.is_none() {
+            self.watch.ended();
+            let code = job.resources.first().map_or("none", |it| it.code.as_str());
+            anyhow::bail!("job {id}: zoho did not do it: {code}");
+        }
+        let rows = self.client.bulk_write_rows(&job, &wait).await;
+        self.outcome
+            .add(rows.with_context(|| format!("job {id}"))?)
+            .await?;
+        self.watch.ended();
+        Ok(())
+    }
+}
+
+/// Before anything is sent.
+fn check(part: &CsvZip) -> anyhow::Result<()> {
+    match part.columns().iter().find(|it| !is_api_name(it)) {
+        None => Ok(()),
+        Some(name) => anyhow::bail!(
+            "`{name}` in the header is no field's API name; the columns are separated by commas"
+        ),
+    }
+}
+
+fn shown(file: &Path) -> String {
+    file.display().to_string()
 }
 
 impl Outcome {
@@ -127,10 +221,8 @@ impl Outcome {
 
     fn finish(mut self) -> anyhow::Result<ExitCode> {
         self.rows.finish()?;
-        complain(&format!(
-            "{} rows written, {} not written",
-            self.written, self.failed
-        ));
+        let written = super::rows(self.written);
+        complain(&format!("{written} written, {} not written", self.failed));
         Ok(if self.failed == 0 {
             ExitCode::SUCCESS
         } else {

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::{JobState, JobStep, JobWait, Row, Unzipped, zipped::RESULT_BYTES_MAX};
 use crate::{
     Call, Client, Download, Error, Listing,
+    page::NO_WAY_ON,
     parts::{ids_fit, only, written_id},
     request::{ApiRequest, Cost, Root},
 };
@@ -127,8 +128,12 @@ impl Client {
             wait.tell(|| JobStep::Created { job: id.clone() });
             let job = client.wait_for_bulk_read(&id, &wait).await?;
             let files = client.bulk_read_files(&job, &wait).await?;
-            let next = job.next_page().map(|page| BulkRead { page, ..read });
-            Ok::<_, Error>(Some((files.rows(), (client, wait, next))))
+            let next = job.next_page();
+            let cut = next.is_none() && job.result.as_ref().is_some_and(|it| it.more);
+            let cut = stream::iter(cut.then_some(Err(NO_WAY_ON)));
+            let next = next.map(|page| BulkRead { page, ..read });
+            let rows = files.rows().chain(cut);
+            Ok::<_, Error>(Some((rows, (client, wait, next))))
         });
         jobs.try_flatten().boxed()
     }

@@ -66,7 +66,7 @@ pub struct WriteResource {
 }
 
 /// A column and its field, or a value that all rows get.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ColumnMapping {
     /// The field's API name.
     pub field: String,
@@ -78,6 +78,18 @@ pub struct ColumnMapping {
     pub find_by: Option<String>,
     /// The format of a date or time.
     pub format: Option<String>,
+}
+
+/// The value may be a record's, and is left out.
+impl fmt::Debug for ColumnMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ColumnMapping")
+            .field("field", &self.field)
+            .field("index", &self.index)
+            .field("find_by", &self.find_by)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ColumnMapping {

@@ -121,7 +121,7 @@ fn run(
             Outcome::Answered(_) | Outcome::Refused(_) => None,
         }
     };
-    let mut made = match sub.resolved(&answered) {
+    let mut made = match sub.resolved(answered) {
         Ok(resolved) => resolved.to_call(token),
         Err(refusal) => return Outcome::Refused(refusal),
     };
@@ -133,11 +133,19 @@ fn run(
             json!({"api_name": "uri", "json_path": path}),
         ));
     }
+    let own = world.script.for_part(made.kind());
+    if own != CallTrouble::default() {
+        world.counters.faults += 1;
+    }
+    if let Some(status) = own.status {
+        return Outcome::Answered(admit::scripted(status));
+    }
     if let Err(refusal) = admit::authorize(world, &made) {
         return Outcome::Answered(refusal.answer(StatusCode::UNAUTHORIZED));
     }
+    let trouble = own.within(trouble);
     Outcome::Answered(match limit(&mut made) {
-        Ok(()) => super::answer(world, &made, trouble),
+        Ok(()) => super::answer(world, &made, &trouble),
         Err(refusal) => refusal.bad_request(),
     })
 }
@@ -149,8 +157,10 @@ fn limit(call: &mut Call) -> Result<(), Refusal> {
         Err(Refusal::new("LIMIT_EXCEEDED", "limit exceeded", details))
     };
     let kind = call.kind();
-    if matches!(kind, Kind::Insert | Kind::Update | Kind::Upsert)
-        && call.records_sent() > WRITTEN_MAX
+    if matches!(
+        kind,
+        Kind::Insert | Kind::Update | Kind::Upsert | Kind::Relate
+    ) && call.records_sent() > WRITTEN_MAX
     {
         return exceeded("data", 1);
     }
@@ -213,6 +223,7 @@ fn is_supported(call: &Call) -> bool {
         | Kind::Search
         | Kind::FullData
         | Kind::Related
+        | Kind::Relate
         | Kind::Tags
         | Kind::TagRecords
         | Kind::Timeline

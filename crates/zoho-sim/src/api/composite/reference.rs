@@ -9,7 +9,10 @@ pub(super) struct Reference<'a> {
     path: &'a str,
 }
 
-/// The reference that has no value, as it is written.
+/// Bytes that the references of one sub-request may stand for, together.
+const RESOLVED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The reference that has no value, or one too large, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unresolved(pub(super) String);
 
@@ -29,43 +32,61 @@ pub(super) fn ids(value: &Value) -> Vec<&str> {
     }
 }
 
-/// The value with what its references stand for; `answer` gives the body that an id answered.
-pub(super) fn resolve<'a>(
-    value: &Value,
-    answer: &impl Fn(&str) -> Option<&'a Value>,
-) -> Result<Value, Unresolved> {
-    Ok(match value {
-        Value::String(text) => resolve_text(text, answer)?,
-        Value::Array(items) => {
-            let items = items.iter().map(|it| resolve(it, answer));
-            Value::Array(items.collect::<Result<_, _>>()?)
-        }
-        Value::Object(object) => {
-            let pairs = object.iter();
-            let pairs = pairs.map(|(key, it)| Ok((key.clone(), resolve(it, answer)?)));
-            Value::Object(pairs.collect::<Result<_, Unresolved>>()?)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-    })
+/// Puts what references stand for in their places, up to a size.
+#[derive(Debug)]
+pub(super) struct Resolver<F> {
+    /// The body that an id answered.
+    answer: F,
+    bytes_left: usize,
 }
 
-/// A text that is nothing but a reference becomes the value it stands for, of whichever type.
-fn resolve_text<'a>(
-    text: &str,
-    answer: &impl Fn(&str) -> Option<&'a Value>,
-) -> Result<Value, Unresolved> {
-    let mut resolved = text.to_owned();
-    for reference in of(text) {
-        let written = reference.text();
-        let body = answer(reference.id);
-        let found = body.and_then(|it| at(it, reference.path));
-        let found = found.ok_or_else(|| Unresolved(written.clone()))?;
-        if text == written {
-            return Ok(found.clone());
+impl<'a, F: Fn(&str) -> Option<&'a Value>> Resolver<F> {
+    pub(super) fn new(answer: F) -> Self {
+        Self {
+            answer,
+            bytes_left: RESOLVED_BYTES_MAX,
         }
-        resolved = resolved.replace(&written, &plain(found));
     }
-    Ok(Value::String(resolved))
+
+    /// The value with what its references stand for.
+    pub(super) fn resolve(&mut self, value: &Value) -> Result<Value, Unresolved> {
+        Ok(match value {
+            Value::String(text) => self.resolve_text(text)?,
+            Value::Array(items) => {
+                let items = items.iter().map(|it| self.resolve(it));
+                Value::Array(items.collect::<Result<_, _>>()?)
+            }
+            Value::Object(object) => {
+                let pairs = object.iter();
+                let pairs = pairs.map(|(key, it)| Ok((key.clone(), self.resolve(it)?)));
+                Value::Object(pairs.collect::<Result<_, Unresolved>>()?)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        })
+    }
+
+    /// A text that is nothing but a reference becomes the value it stands for, of whichever type.
+    fn resolve_text(&mut self, text: &str) -> Result<Value, Unresolved> {
+        let mut resolved = String::new();
+        let mut rest = text;
+        while let Some((before, reference, behind)) = first(rest) {
+            let written = || Unresolved(reference.text());
+            let body = (self.answer)(reference.id);
+            let found = body.and_then(|it| at(it, reference.path));
+            let found = found.ok_or_else(written)?;
+            let shown = plain(found);
+            let left = self.bytes_left.checked_sub(shown.len());
+            self.bytes_left = left.ok_or_else(written)?;
+            if before.is_empty() && behind.is_empty() && rest.len() == text.len() {
+                return Ok(found.clone());
+            }
+            resolved.push_str(before);
+            resolved.push_str(&shown);
+            rest = behind;
+        }
+        resolved.push_str(rest);
+        Ok(Value::String(resolved))
+    }
 }
 
 /// A value within a text.
@@ -83,16 +104,25 @@ pub(super) fn plain(value: &Value) -> String {
 fn of(text: &str) -> Vec<Reference<'_>> {
     let mut found = vec![];
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once("@{") {
-        let Some((inner, tail)) = after.split_once('}') else {
-            break;
-        };
-        if let Some((id, path)) = inner.split_once(':') {
-            found.push(Reference { id, path });
-        }
-        rest = tail;
+    while let Some((_, reference, behind)) = first(rest) {
+        found.push(reference);
+        rest = behind;
     }
     found
+}
+
+/// The first reference in a text, with what stands before it and behind it.
+fn first(text: &str) -> Option<(&str, Reference<'_>, &str)> {
+    let mut from = 0;
+    loop {
+        let (skipped, after) = text.get(from..)?.split_once("@{")?;
+        let (inner, behind) = after.split_once('}')?;
+        let begin = from + skipped.len();
+        if let Some((id, path)) = inner.split_once(':') {
+            return Some((text.get(..begin)?, Reference { id, path }, behind));
+        }
+        from = text.len() - behind.len();
+    }
 }
 
 /// What stands at a path such as `$.data[0].details.id`; empty values are none.
@@ -136,8 +166,20 @@ mod tests {
                 Err(Unresolved("@{other:$.data}".into())),
             ),
         ] {
-            assert_eq!(resolve(&sent, &answer), expected, "{sent}");
+            assert_eq!(Resolver::new(answer).resolve(&sent), expected, "{sent}");
         }
         assert_eq!(ids(&json!({"a": ["@{1:$.x}-@{b_2:$.y}"]})), ["1", "b_2"]);
+        assert_eq!(ids(&json!("@{no} @{1:$.x")), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_references_stand_for_has_a_size() {
+        let body = json!({"text": "x".repeat(RESOLVED_BYTES_MAX / 10)});
+        let reference = "@{1:$.text}";
+        for (times, fits) in [(10, true), (11, false), (1_000_000, false)] {
+            let sent = json!(format!("{reference} ").repeat(times));
+            let resolved = Resolver::new(|_: &str| Some(&body)).resolve(&sent);
+            assert_eq!(resolved.is_ok(), fits, "{times}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
-use super::reference::{self, Unresolved};
+use super::reference::{self, Resolver, Unresolved};
 use crate::{
     answer::Refusal,
     call::{Call, Operation},
@@ -157,11 +157,13 @@ impl Sub {
     /// The sub-request with what its references stand for.
     pub(super) fn resolved<'a>(
         &self,
-        answer: &impl Fn(&str) -> Option<&'a Value>,
+        answer: impl Fn(&str) -> Option<&'a Value>,
     ) -> Result<Self, Refusal> {
         let mut resolved = self.clone();
+        let mut references = Resolver::new(answer);
         for (key, part) in &mut resolved.parts {
-            *part = reference::resolve(part, answer)
+            *part = references
+                .resolve(part)
                 .map_err(|unresolved| self.invalid_reference(key, &unresolved))?;
         }
         Ok(resolved)

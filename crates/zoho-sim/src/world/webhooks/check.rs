@@ -28,6 +28,9 @@ const NAME_MAX: usize = 250;
 const RAW_MAX: usize = 500;
 const MODULE_PARAMETERS_MAX: usize = 25;
 const CUSTOM_PARAMETERS_MAX: usize = 10;
+/// Bytes of a whole webhook, and webhooks of an org: not Zoho's, which are not known.
+const SHAPE_BYTES_MAX: usize = 64 * 1024;
+const WEBHOOKS_MAX: usize = 1_000;
 /// What a webhook is made of.
 const KEYS: &[&str] = &[
     "module",
@@ -78,6 +81,11 @@ pub(crate) fn check(
         Some(_) => return Err(supported("authentication.type", &["general", "connection"])),
     }
     check_parts(&shape)?;
+    let full = before.is_none() && world.automation.webhooks.len() >= WEBHOOKS_MAX;
+    if full || shape.to_string().len() > SHAPE_BYTES_MAX {
+        let message = "the limit of webhooks, or of what one holds, is exceeded";
+        return Err(Refusal::new("LIMIT_EXCEEDED", message, json!({})));
+    }
     Ok(shape)
 }
 
