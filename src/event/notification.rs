@@ -23,15 +23,15 @@ pub enum Method {
 
 /// A request to `/in/{source}`, nothing in it proven.
 #[derive(Clone, Debug)]
-pub struct RawNotification {
+pub struct RawNotification<'a> {
     /// From the path; names a source that exists.
-    pub source: SourceName,
+    pub source: &'a SourceName,
     /// How it was sent.
     pub method: Method,
     /// As sent; values may be any bytes.
-    pub headers: HeaderMap,
+    pub headers: &'a HeaderMap,
     /// The query string as sent, without the question mark.
-    pub query: String,
+    pub query: &'a str,
     /// Decompressed; at most the limit `body`.
     pub body: Bytes,
     /// The caller, behind trusted proxies.

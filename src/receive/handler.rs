@@ -23,7 +23,6 @@ use super::{
 use crate::{
     event::{self, Body, NotificationId, Operation, RawNotification, Undecodable},
     store::{Accept, Accepted, Content, StoreError},
-    verify::verify,
 };
 
 /// A commit that takes longer is answered 503; it may still happen, so Zoho's repeat may be a duplicate.
@@ -110,16 +109,16 @@ async fn receive(
     let query = head.uri.query().unwrap_or_default();
     let body = parse(&plain, head, query);
     let raw = RawNotification {
-        source: entry.source.name.clone(),
+        source: &entry.source.name,
         method,
-        headers: head.headers.clone(),
-        query: query.to_owned(),
+        headers: &head.headers,
+        query,
         body: plain.unwrap_or_else(|_| sent.clone()),
         peer: *peer,
         received_at: port.parts.clock.now(),
     };
-    let notification =
-        verify(&entry.source.proof, &raw, body).map_err(|it| refusal(Refused::Proof(it)))?;
+    let proven = entry.verifier.verify(&raw, body);
+    let notification = proven.map_err(|it| refusal(Refused::Proof(it)))?;
     if port.parts.gate.load().contains(&entry.source.name) {
         open_gap(port, entry, Refused::Backlog);
         return Err(refusal(Refused::Backlog));

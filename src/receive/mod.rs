@@ -17,7 +17,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use axum::{Router, routing::any};
+use axum::Router;
 use clock::Clock;
 use prometheus::IntCounter;
 use tokio::sync::Semaphore;
@@ -34,6 +34,7 @@ pub use crate::event::Fetch;
 use crate::{
     event::{Change, SourceName},
     store::Store,
+    verify::Verifier,
 };
 
 /// Sources that answer 503 for now, because a destination that they reach is full (`backlog.on_full: refuse`).
@@ -80,6 +81,7 @@ struct Sources {
 
 struct Entry {
     source: Source,
+    verifier: Verifier,
     metrics: SourceMetrics,
 }
 
@@ -119,8 +121,12 @@ impl Sources {
         let by_name = sources
             .into_iter()
             .map(|source| {
-                let metrics = metrics.of(&source.name);
-                (source.name.as_str().to_owned(), Entry { source, metrics })
+                let entry = Entry {
+                    verifier: Verifier::new(source.proof.clone()),
+                    metrics: metrics.of(&source.name),
+                    source,
+                };
+                (entry.source.name.as_str().to_owned(), entry)
             })
             .collect();
         Self { by_name, limits }
@@ -130,7 +136,6 @@ impl Sources {
 /// The port's one route. Requests without a [`Peer`] extension count as coming from `0.0.0.0`.
 pub fn router(port: &Arc<PublicPort>) -> Router {
     Router::new()
-        .route("/in/{source}", any(handler::handle))
-        .fallback(handler::not_found)
+        .fallback(handler::handle)
         .with_state(Arc::clone(port))
 }

@@ -224,7 +224,7 @@ mod tests {
         receive::{Dedup, Source, SourceKind},
         store::Content,
         template::Place,
-        verify::{Proof, verify},
+        verify::{Proof, Verifier},
     };
 
     const NOW_MS: i64 = 1_750_102_640_000;
@@ -262,15 +262,17 @@ mod tests {
 
     fn read_with(source: &Source, body: &str) -> (Result<Vec<Change>, String>, Option<DedupKey>) {
         let raw = RawNotification {
-            source: source.name.clone(),
+            source: &source.name,
             method: Method::Post,
-            headers: HeaderMap::new(),
-            query: String::new(),
+            headers: &HeaderMap::new(),
+            query: "",
             body: Bytes::copy_from_slice(body.as_bytes()),
             peer: IpAddr::from([127, 0, 0, 1]),
             received_at: Timestamp::from_millisecond(NOW_MS).unwrap(),
         };
-        let notification = verify(&source.proof, &raw, Body::parse(&raw.body, None)).unwrap();
+        let verifier = Verifier::new(source.proof.clone());
+        let body = Body::parse(&raw.body, None);
+        let notification = verifier.verify(&raw, body).unwrap();
         let split = split(source, &notification, NotificationId::random());
         let changes = match split.content {
             Content::Changes(changes) => Ok(changes),

@@ -1,6 +1,7 @@
 //! The accept loop: how many connections, how long they may take, and how they end.
 
 use std::{
+    convert::Infallible,
     net::IpAddr,
     pin::pin,
     sync::{
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::{body::Body, extract::State};
 use clock::Clock;
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -23,9 +24,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
 
-use super::{Peer, PublicPort, metrics::Counted, router};
+use super::{Peer, PublicPort, handler::handle, metrics::Counted};
 
 /// Requests at one time on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 64;
@@ -51,7 +51,6 @@ pub async fn serve(
     let connections = port.sources.load().limits.connections;
     let slots = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
     let server = Server {
-        router: router(&port),
         port,
         stop: stop.clone(),
         abort: CancellationToken::new(),
@@ -103,7 +102,6 @@ async fn next(
 
 #[derive(Clone)]
 struct Server {
-    router: Router,
     port: Arc<PublicPort>,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -117,11 +115,12 @@ impl Server {
         let activity = Activity::default();
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            let answer = self.router.clone().oneshot(request.map(Body::new));
+            // Without a router: there is one route, and it would cost as much as the proof.
+            let port = State(Arc::clone(&self.port));
             let busy = activity.request();
             async move {
                 let _busy = busy;
-                answer.await
+                Ok::<_, Infallible>(handle(port, request.map(Body::new)).await)
             }
         });
         let idle_max = self.port.sources.load().limits.read_timeout;

@@ -228,23 +228,19 @@ pub(super) fn milliseconds(value: &Value) -> Option<Timestamp> {
 
 /// SHA-256 of the source and of the body without `token` and `query_params`: a rotated secret makes no new callback.
 fn watch_dedup(whole: &Whole<'_>) -> DedupKey {
-    let stored = whole.notification.stored();
     let mut hash = Sha256::new();
     hash.update(whole.source.name.as_str());
-    hash.update([0]);
+    hash.update(mark::END);
     match whole.notification.body() {
         Ok(Body::Json(Value::Object(body))) => {
-            let mut text = Vec::with_capacity(stored.len());
             for (name, value) in body {
                 if name != "token" && name != "query_params" {
-                    write_json(&mut text, &Value::from(name.as_str()));
-                    write_json(&mut text, value);
+                    hash_entry(&mut hash, name, value);
                 }
             }
-            hash.update(text);
         }
         Ok(Body::Json(_) | Body::Empty | Body::Form(_) | Body::Text(_)) | Err(_) => {
-            hash.update(stored);
+            hash.update(whole.notification.stored());
         }
     }
     DedupKey {
@@ -253,9 +249,50 @@ fn watch_dedup(whole: &Whole<'_>) -> DedupKey {
     }
 }
 
-fn write_json(text: &mut Vec<u8>, value: &Value) {
-    // Writing a value into memory cannot fail.
-    drop(serde_json::to_writer(text, value));
+/// What a text of the hash begins with: bytes that UTF-8 never has, so that no two bodies are hashed as the same bytes.
+mod mark {
+    pub(super) const NULL: [u8; 1] = [0xF8];
+    pub(super) const FALSE: [u8; 1] = [0xF9];
+    pub(super) const TRUE: [u8; 1] = [0xFA];
+    pub(super) const NUMBER: [u8; 1] = [0xFB];
+    pub(super) const STRING: [u8; 1] = [0xFC];
+    pub(super) const ARRAY: [u8; 1] = [0xFD];
+    pub(super) const OBJECT: [u8; 1] = [0xFE];
+    pub(super) const END: [u8; 1] = [0xFF];
+}
+
+fn hash_entry(hash: &mut Sha256, name: &str, value: &Value) {
+    hash.update(mark::STRING);
+    hash.update(name);
+    hash_value(hash, value);
+}
+
+fn hash_value(hash: &mut Sha256, value: &Value) {
+    match value {
+        Value::Null => hash.update(mark::NULL),
+        Value::Bool(false) => hash.update(mark::FALSE),
+        Value::Bool(true) => hash.update(mark::TRUE),
+        Value::Number(number) => {
+            hash.update(mark::NUMBER);
+            hash.update(number.to_string());
+        }
+        Value::String(text) => {
+            hash.update(mark::STRING);
+            hash.update(text);
+        }
+        Value::Array(list) => {
+            hash.update(mark::ARRAY);
+            list.iter().for_each(|it| hash_value(hash, it));
+            hash.update(mark::END);
+        }
+        Value::Object(object) => {
+            hash.update(mark::OBJECT);
+            for (name, value) in object {
+                hash_entry(hash, name, value);
+            }
+            hash.update(mark::END);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -267,7 +304,7 @@ mod tests {
     use super::*;
     use crate::{
         event::{ConnectionName, Fetch, Method, RawNotification, SourceName},
-        verify::{Proof, verify},
+        verify::{Proof, Verifier},
     };
 
     const NOW_MS: i64 = 1_750_102_640_000;
@@ -288,16 +325,17 @@ mod tests {
 
     fn split_body(source: &Source, body: &str) -> Split {
         let raw = RawNotification {
-            source: source.name.clone(),
+            source: &source.name,
             method: Method::Post,
-            headers: HeaderMap::new(),
-            query: String::new(),
+            headers: &HeaderMap::new(),
+            query: "",
             body: Bytes::copy_from_slice(body.as_bytes()),
             peer: IpAddr::from([127, 0, 0, 1]),
             received_at: Timestamp::from_millisecond(NOW_MS).unwrap(),
         };
         let body = Body::parse(&raw.body, None);
-        let notification = verify(&source.proof, &raw, body).unwrap();
+        let verifier = Verifier::new(source.proof.clone());
+        let notification = verifier.verify(&raw, body).unwrap();
         split(
             source,
             &notification,

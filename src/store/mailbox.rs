@@ -20,7 +20,8 @@ pub(super) const ACCEPTS_WAITING_MAX: usize = 8_192;
 /// Other calls that may wait; more wait outside.
 pub(super) const WORK_WAITING_MAX: usize = 1_024;
 
-/// After a group of so many accepts the writer waits for as many again: senders are many, and each fsync serves more.
+/// After a group of so many accepts the writer waits for half as many: senders are many, and each fsync serves more, but
+/// while all of them wait for one group nobody reads requests.
 const LINGER_FROM: usize = 8;
 /// It waits no longer than that (tried: 0, 100, 250, 400, 800 µs; more leaves the processor idle).
 const LINGER: Duration = Duration::from_micros(250);
@@ -168,8 +169,7 @@ impl Mailbox {
         let idle = |it: &Inner| it.accepts.is_empty() && it.work.is_empty();
         let mut inner = self.sleep(self.lock(), Sleep::Idle, wait, idle);
         if inner.before >= LINGER_FROM {
-            // As many as came last time.
-            let enough = inner.before.min(accepts_max);
+            let enough = (inner.before / 2).min(accepts_max);
             let few = |it: &Inner| it.accepts.len() < enough;
             inner = self.sleep(inner, Sleep::Lingering(enough), LINGER, few);
         }

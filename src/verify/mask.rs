@@ -1,8 +1,9 @@
 //! Takes the secrets out of a proven body before anything of it is stored.
 
-use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use bytes::Bytes;
+use memchr::{memchr, memmem};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -15,19 +16,36 @@ const MASK: &str = "***";
 /// A shorter secret is masked only where it is a whole value: as a part it would be found everywhere.
 const PART_BYTES_MIN: usize = 4;
 
-/// All secrets of a source, in the forms in which they can stand in a text.
-pub(super) struct Secrets<'a> {
-    whole: Vec<&'a str>,
-    /// Longest first, so that no secret leaves the rest of a longer one behind.
-    parts: Vec<Cow<'a, str>>,
+/// What JSON is made of besides its strings.
+const OUTSIDE_STRINGS: &str = "{}[]:, \t\r\n+-.0123456789eEtrufalsn";
+
+/// Where a secret was found in a JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    Nowhere,
+    InValue,
+    InName,
 }
 
-impl<'a> Secrets<'a> {
-    pub(super) fn of(proof: &'a Proof) -> Self {
-        let whole: Vec<&str> = all(proof).map(ExposeSecret::expose_secret).collect();
-        let mut parts = vec![];
-        for secret in whole.iter().filter(|it| it.len() >= PART_BYTES_MIN) {
-            parts.push(Cow::Borrowed(*secret));
+/// All secrets of a source, in the forms in which they can stand in a text.
+#[derive(Clone, Debug)]
+pub(super) struct Mask {
+    whole: Vec<SecretString>,
+    /// Longest first, so that no secret leaves the rest of a longer one behind.
+    parts: Vec<SecretString>,
+    /// Whether each of them can stand in JSON only within one string, as it is.
+    only_in_strings: bool,
+}
+
+impl Mask {
+    pub(super) fn of(proof: &Proof) -> Self {
+        let whole: Vec<SecretString> = all(proof).cloned().collect();
+        let mut parts: Vec<SecretString> = vec![];
+        for secret in whole.iter().map(ExposeSecret::expose_secret) {
+            if secret.len() < PART_BYTES_MIN {
+                continue;
+            }
+            parts.push(secret.into());
             if !secret
                 .bytes()
                 .all(|it| it.is_ascii_alphanumeric() || b"-_.*".contains(&it))
@@ -38,18 +56,29 @@ impl<'a> Secrets<'a> {
                 parts.push(encoded.into());
             }
         }
-        parts.sort_by_key(|it| std::cmp::Reverse(it.len()));
-        Self { whole, parts }
+        parts.sort_by_key(|it| Reverse(it.expose_secret().len()));
+        let only_in_strings = whole
+            .iter()
+            .all(|it| is_only_in_strings(it.expose_secret()));
+        Self {
+            whole,
+            parts,
+            only_in_strings,
+        }
     }
 
-    /// Masks `body` and gives the bytes to store: those that came where they hold no secret, else `body` written anew.
+    /// Masks `body` and gives the bytes to store: those that came where they hold no secret, else the body without it.
     /// They read as the same body without a content type.
-    pub(super) fn mask(&self, bytes: &Bytes, body: &mut Result<Body, Undecodable>) -> Bytes {
+    pub(super) fn apply(&self, bytes: &Bytes, body: &mut Result<Body, Undecodable>) -> Bytes {
         match body {
             Ok(Body::Empty) => Bytes::new(),
             Ok(Body::Json(value)) => {
-                let masked = self.mask_value(value);
-                if masked || self.found_in(bytes) {
+                let found = self.mask_value(value);
+                // Without escapes, a string stands in the text as it is. Masked names may have become one.
+                let as_it_is = memchr(b'\\', bytes).is_none() && found != Found::InName;
+                if self.only_in_strings && as_it_is {
+                    self.mask_bytes(bytes)
+                } else if found != Found::Nowhere || self.found_in(bytes) {
                     serde_json::to_vec(value).map_or_else(|_| value.to_string().into(), Bytes::from)
                 } else {
                     bytes.clone()
@@ -77,22 +106,35 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    fn mask_value(&self, value: &mut Value) -> bool {
+    fn is_whole(&self, text: &str) -> bool {
+        self.whole.iter().any(|it| it.expose_secret() == text)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(ExposeSecret::expose_secret)
+    }
+
+    fn mask_value(&self, value: &mut Value) -> Found {
         match value {
-            Value::Null | Value::Bool(_) => false,
+            Value::Null | Value::Bool(_) => Found::Nowhere,
             Value::Number(number) => {
-                let masked = self.whole.contains(&number.to_string().as_str());
-                if masked {
-                    *value = MASK.into();
+                if !self.is_whole(&number.to_string()) {
+                    return Found::Nowhere;
                 }
-                masked
+                *value = MASK.into();
+                Found::InValue
             }
-            Value::String(text) => self.mask_text(text),
-            Value::Array(list) => list
-                .iter_mut()
-                .fold(false, |masked, it| self.mask_value(it) | masked),
+            Value::String(text) => {
+                if self.mask_text(text) {
+                    Found::InValue
+                } else {
+                    Found::Nowhere
+                }
+            }
+            Value::Array(list) => self.mask_all(list),
             Value::Object(object) => {
-                if object.keys().any(|it| self.found_in(it.as_bytes())) {
+                let in_name = object.keys().any(|it| self.found_in(it.as_bytes()));
+                if in_name {
                     *object = std::mem::take(object)
                         .into_iter()
                         .map(|(mut name, value)| {
@@ -101,22 +143,26 @@ impl<'a> Secrets<'a> {
                         })
                         .collect();
                 }
-                object
-                    .values_mut()
-                    .fold(false, |masked, it| self.mask_value(it) | masked)
+                let found = self.mask_all(object.values_mut());
+                if in_name { Found::InName } else { found }
             }
         }
     }
 
+    fn mask_all<'a>(&self, values: impl IntoIterator<Item = &'a mut Value>) -> Found {
+        let values = values.into_iter();
+        values.fold(Found::Nowhere, |found, it| found.max(self.mask_value(it)))
+    }
+
     fn mask_text(&self, text: &mut String) -> bool {
-        if self.whole.contains(&text.as_str()) {
+        if self.is_whole(text) {
             MASK.clone_into(text);
             return true;
         }
         let mut masked = false;
-        for part in &self.parts {
-            if text.contains(part.as_ref()) {
-                *text = text.replace(part.as_ref(), MASK);
+        for part in self.parts() {
+            if text.contains(part) {
+                *text = text.replace(part, MASK);
                 masked = true;
             }
         }
@@ -126,11 +172,12 @@ impl<'a> Secrets<'a> {
     /// A text may be JSON that does not parse, so a secret may be escaped in it.
     fn mask_escaped(&self, text: &mut String) {
         self.mask_text(text);
-        for secret in self.whole.iter().filter(|it| it.len() >= PART_BYTES_MIN) {
-            let quoted = Value::from(*secret).to_string();
+        let whole = self.whole.iter().map(ExposeSecret::expose_secret);
+        for secret in whole.filter(|it| it.len() >= PART_BYTES_MIN) {
+            let quoted = Value::from(secret).to_string();
             let escaped = quoted.trim_matches('"');
             for form in [escaped.to_owned(), escaped.replace('/', "\\/")] {
-                if form != **secret && text.contains(&form) {
+                if form != *secret && text.contains(&form) {
                     *text = text.replace(&form, MASK);
                 }
             }
@@ -138,13 +185,13 @@ impl<'a> Secrets<'a> {
     }
 
     fn found_in(&self, bytes: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(bytes);
-        self.parts.iter().any(|it| text.contains(it.as_ref()))
+        self.parts()
+            .any(|it| memmem::find(bytes, it.as_bytes()).is_some())
     }
 
     fn mask_bytes(&self, bytes: &Bytes) -> Bytes {
         let mut masked = bytes.clone();
-        for part in &self.parts {
+        for part in self.parts() {
             masked = replace(masked, part.as_bytes());
         }
         masked
@@ -190,27 +237,30 @@ fn lower_hex(encoded: &str) -> String {
 }
 
 fn replace(bytes: Bytes, secret: &[u8]) -> Bytes {
-    let find = |from: &[u8]| from.windows(secret.len()).position(|it| it == secret);
-    let Some(mut at) = find(&bytes) else {
-        return bytes;
-    };
-    let mut rest: &[u8] = &bytes;
-    let mut masked = Vec::with_capacity(bytes.len());
-    while let Some((before, after)) = rest.split_at_checked(at) {
-        masked.extend_from_slice(before);
+    let mut masked = Vec::new();
+    let mut copied = 0;
+    for at in memmem::find_iter(&bytes, secret) {
+        masked.extend_from_slice(bytes.get(copied..at).unwrap_or_default());
         masked.extend_from_slice(MASK.as_bytes());
-        rest = after.get(secret.len()..).unwrap_or_default();
-        match find(rest) {
-            Some(next) => at = next,
-            None => break,
-        }
+        copied = at + secret.len();
     }
-    masked.extend_from_slice(rest);
+    if copied == 0 {
+        return bytes;
+    }
+    masked.extend_from_slice(bytes.get(copied..).unwrap_or_default());
     masked.into()
+}
+
+/// Whether a text without escapes can hold this secret only within one of its strings, if it is JSON.
+fn is_only_in_strings(secret: &str) -> bool {
+    secret.len() >= PART_BYTES_MIN
+        && !secret.contains('"')
+        && secret.contains(|it| !OUTSIDE_STRINGS.contains(it))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -222,7 +272,7 @@ mod tests {
         };
         let bytes = Bytes::copy_from_slice(bytes);
         let mut body = Body::parse(&bytes, None);
-        let stored = Secrets::of(&proof).mask(&bytes, &mut body);
+        let stored = Mask::of(&proof).apply(&bytes, &mut body);
         (String::from_utf8_lossy(&stored).into_owned(), body)
     }
 
@@ -248,9 +298,67 @@ mod tests {
     }
 
     #[test]
+    fn json_is_stored_as_sent_but_for_the_secret() {
+        let body = br#"{ "token" : "secret-1", "x":[ "a secret-1", 1.0 ] }"#;
+        let (stored, _) = mask(&["secret-1"], body);
+        assert_eq!(stored, r#"{ "token" : "***", "x":[ "a ***", 1.0 ] }"#);
+    }
+
+    #[test]
+    fn a_secret_that_json_may_hold_outside_strings_is_looked_for_in_strings_only() {
+        for secret in ["true", "1234", "\":\"", "],[1,", "1.5e", "1, 2"] {
+            assert!(!is_only_in_strings(secret), "{secret}");
+            let body =
+                json!({ "a": [true, 1234, [1], 1.5e3, 1, 2], "b": secret, "c": { "d": "e" } });
+            let mut masked = body.clone();
+            masked["b"] = MASK.into();
+            if secret == "1234" {
+                masked["a"][1] = MASK.into();
+            }
+            let (stored, read) = mask(&[secret], body.to_string().as_bytes());
+            assert_eq!(
+                serde_json::from_str::<Value>(&stored).ok(),
+                Some(masked.clone())
+            );
+            assert_eq!(read, Ok(Body::Json(masked)));
+        }
+        for secret in ["t-secret", "12ab", "\u{e4}\u{e4}", "ab cd", "nullx"] {
+            assert!(is_only_in_strings(secret), "{secret}");
+        }
+    }
+
+    proptest! {
+        /// Whatever stands around the secret, and however it is written.
+        #[test]
+        fn what_is_stored_of_json_reads_as_the_masked_body(
+            secret in "[a-c1\":,\\\\/ ]{1,6}",
+            texts in prop::collection::vec("[a-c1\":,\\\\/ ]{0,6}", 3),
+            escape in any::<bool>(),
+        ) {
+            let [name, before, after] = texts.as_slice() else { unreachable!() };
+            let body = json!({
+                name.as_str(): 1, "v": format!("{before}{secret}{after}"), "n": [11, 1.1, null, secret.as_str()],
+            });
+            let mut text = body.to_string();
+            if escape {
+                text = text.replace('a', "\\u0061").replace('/', "\\/");
+            }
+            let (stored, read) = mask(&[secret.as_str()], text.as_bytes());
+            let again = Body::parse(&stored.clone().into(), None);
+            prop_assert_eq!(&again, &read);
+            let Ok(Body::Json(value)) = again else { panic!("{stored}") };
+            prop_assert_eq!(&value["n"][3], MASK);
+            if secret.len() >= PART_BYTES_MIN {
+                prop_assert!(!value["v"].to_string().contains(&secret), "{}", stored);
+                prop_assert!(!value.to_string().contains(&format!("\"{secret}\"")), "{}", stored);
+            }
+        }
+    }
+
+    #[test]
     fn a_secret_in_a_key_that_was_overwritten_is_gone_too() {
         let (stored, _) = mask(&["secret"], br#"{"token":"secret","token":null}"#);
-        assert_eq!(stored, r#"{"token":null}"#);
+        assert_eq!(stored, r#"{"token":"***","token":null}"#);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use self::{mask::Secrets, secret::is_any};
+use self::{mask::Mask, secret::is_any};
 pub use self::{
     preset::Preset,
     refusal::Refusal,
@@ -59,37 +59,53 @@ impl Notification {
     }
 }
 
-/// All listed kinds of proof must hold; within one, any listed value. `body` is what `raw.body` was read as.
-///
-/// # Errors
-/// The first proof that does not hold. [`Refusal::Undecodable`] only when all proofs outside the body hold.
-pub fn verify(
-    proof: &Proof,
-    raw: &RawNotification,
-    mut body: Result<Body, Undecodable>,
-) -> Result<Notification, Refusal> {
-    check_address(&proof.allow_from, raw.peer)?;
-    check_headers(&proof.headers, &raw.headers)?;
-    check_bearer(&proof.bearer, &raw.headers)?;
-    check_basic(&proof.basic, &raw.headers)?;
-    check_query(&proof.query, raw, &body)?;
-    if let Some(hmac) = &proof.hmac {
-        signature::check(hmac, raw, &body)?;
+/// Tells a source's callbacks from others.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    proof: Proof,
+    mask: Mask,
+}
+
+impl Verifier {
+    /// Asks for this proof.
+    pub fn new(proof: Proof) -> Self {
+        let mask = Mask::of(&proof);
+        Self { proof, mask }
     }
-    check_token(proof, &body)?;
-    let sent = if raw.body.is_empty() {
-        // Read from the query string, so that is what is kept.
-        Bytes::copy_from_slice(raw.query.as_bytes())
-    } else {
-        raw.body.clone()
-    };
-    let stored = Secrets::of(proof).mask(&sent, &mut body);
-    Ok(Notification {
-        source: raw.source.clone(),
-        received_at: raw.received_at,
-        body,
-        stored,
-    })
+
+    /// All listed kinds of proof must hold; within one, any listed value. `body` is what `raw.body` was read as.
+    ///
+    /// # Errors
+    /// The first proof that does not hold. [`Refusal::Undecodable`] only when all proofs outside the body hold.
+    pub fn verify(
+        &self,
+        raw: &RawNotification<'_>,
+        mut body: Result<Body, Undecodable>,
+    ) -> Result<Notification, Refusal> {
+        let proof = &self.proof;
+        check_address(&proof.allow_from, raw.peer)?;
+        check_headers(&proof.headers, raw.headers)?;
+        check_bearer(&proof.bearer, raw.headers)?;
+        check_basic(&proof.basic, raw.headers)?;
+        check_query(&proof.query, raw, &body)?;
+        if let Some(hmac) = &proof.hmac {
+            signature::check(hmac, raw, &body)?;
+        }
+        check_token(proof, &body)?;
+        let sent = if raw.body.is_empty() {
+            // Read from the query string, so that is what is kept.
+            Bytes::copy_from_slice(raw.query.as_bytes())
+        } else {
+            raw.body.clone()
+        };
+        let stored = self.mask.apply(&sent, &mut body);
+        Ok(Notification {
+            source: raw.source.clone(),
+            received_at: raw.received_at,
+            body,
+            stored,
+        })
+    }
 }
 
 fn check_address(networks: &[IpNet], peer: IpAddr) -> Result<(), Refusal> {
@@ -164,7 +180,7 @@ fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> impl Iterator<Item =
 /// In the request line, else in the body's `query_params` (Zoho: "Notifications API", v8: the query of `notify_url`).
 fn check_query(
     listed: &[(String, Vec<SecretString>)],
-    raw: &RawNotification,
+    raw: &RawNotification<'_>,
     body: &Result<Body, Undecodable>,
 ) -> Result<(), Refusal> {
     for (name, accepted) in listed {

@@ -30,10 +30,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Whether the request carries a signature made with one of the keys.
 pub(super) fn check(
     hmac: &Hmac,
-    raw: &RawNotification,
+    raw: &RawNotification<'_>,
     body: &Result<Body, Undecodable>,
 ) -> Result<(), Refusal> {
-    let header = header_text(&raw.headers, &hmac.header)?;
+    let header = header_text(raw.headers, &hmac.header)?;
     let (timestamp, signature) = match hmac.signed {
         Signed::TimestampDotBody => {
             let (timestamp, signature) = split_timestamp(header)?;
@@ -126,7 +126,7 @@ fn decode(signature: &str, hmac: &Hmac) -> Result<Vec<Vec<u8>>, Refusal> {
 }
 
 /// Zoho Billing, "Securing webhooks": query and form pairs by name, then the JSON as sent.
-fn sorted_parameters(raw: &RawNotification, body: &Body) -> Vec<u8> {
+fn sorted_parameters(raw: &RawNotification<'_>, body: &Body) -> Vec<u8> {
     let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         form_urlencoded::parse(raw.query.as_bytes()).collect();
     let mut rest: &[u8] = &raw.body;

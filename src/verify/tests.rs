@@ -8,37 +8,35 @@ use crate::event::Method;
 /// A request and what is asked of it.
 struct Case {
     proof: Proof,
-    raw: RawNotification,
+    headers: HeaderMap,
+    query: String,
+    body: Bytes,
+    peer: IpAddr,
 }
 
 fn case(proof: Proof) -> Case {
     Case {
         proof,
-        raw: RawNotification {
-            source: SourceName::new("crm"),
-            method: Method::Post,
-            headers: HeaderMap::new(),
-            query: String::new(),
-            body: Bytes::new(),
-            peer: [192, 0, 2, 7].into(),
-            received_at: Timestamp::from_second(1_700_000_000).unwrap(),
-        },
+        headers: HeaderMap::new(),
+        query: String::new(),
+        body: Bytes::new(),
+        peer: [192, 0, 2, 7].into(),
     }
 }
 
 impl Case {
     fn body(mut self, body: &str) -> Self {
-        self.raw.body = Bytes::copy_from_slice(body.as_bytes());
+        self.body = Bytes::copy_from_slice(body.as_bytes());
         self
     }
 
     fn query(mut self, query: &str) -> Self {
-        self.raw.query = query.to_owned();
+        self.query = query.to_owned();
         self
     }
 
     fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.raw.headers.append(
+        self.headers.append(
             HeaderName::from_static(name),
             HeaderValue::from_bytes(value.as_bytes()).unwrap(),
         );
@@ -46,15 +44,27 @@ impl Case {
     }
 
     fn peer(mut self, peer: &str) -> Self {
-        self.raw.peer = peer.parse().unwrap();
+        self.peer = peer.parse().unwrap();
         self
     }
 
     fn notification(&self) -> Result<Notification, Refusal> {
-        let content_type = self.raw.headers.get("content-type");
+        let content_type = self.headers.get("content-type");
         let content_type = content_type.and_then(|it| it.to_str().ok());
-        let body = Body::of_request(&self.raw.body, content_type, &self.raw.query);
-        verify(&self.proof, &self.raw, body)
+        self.verify(Body::of_request(&self.body, content_type, &self.query))
+    }
+
+    fn verify(&self, body: Result<Body, Undecodable>) -> Result<Notification, Refusal> {
+        let raw = RawNotification {
+            source: &SourceName::new("crm"),
+            method: Method::Post,
+            headers: &self.headers,
+            query: &self.query,
+            body: self.body.clone(),
+            peer: self.peer,
+            received_at: Timestamp::from_second(1_700_000_000).unwrap(),
+        };
+        Verifier::new(self.proof.clone()).verify(&raw, body)
     }
 
     #[track_caller]
@@ -63,7 +73,7 @@ impl Case {
     }
 
     fn undecodable(&self, why: Undecodable) -> Result<(), Refusal> {
-        verify(&self.proof, &self.raw, Err(why)).map(|_| ())
+        self.verify(Err(why)).map(|_| ())
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     encode::{self, VERSION},
     file::Fault,
     names::Names,
+    statements::Statements,
     totals::Totals,
 };
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
 /// One group's transaction, begun and not yet committed.
 pub(super) struct Transaction<'a> {
     pub(super) connection: &'a Connection,
+    pub(super) statements: Statements<'a>,
     pub(super) names: &'a Names,
     pub(super) totals: &'a mut Totals,
     pub(super) dedup: &'a mut Dedup,
@@ -76,8 +78,7 @@ impl Transaction<'_> {
         let no = self.totals.notification_no;
         if let Some(dedup) = accept.dedup {
             let at = accept.received_at.as_microsecond();
-            self.connection
-                .prepare_cached("INSERT INTO repeat (notification_no, received_at, id, hash) VALUES (?1, ?2, ?3, ?4)")?
+            self.statements.get("INSERT INTO repeat (notification_no, received_at, id, hash) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![no, at, accept.id.uuid().as_bytes(), dedup.hash])?;
             self.dedup.insert(&dedup.hash, no, at);
         }
@@ -96,8 +97,7 @@ impl Transaction<'_> {
             }
             Content::Unreadable { detail } => {
                 self.totals.notifications_quarantined += 1;
-                self.connection
-                    .prepare_cached(
+                self.statements.get(
                         "INSERT INTO quarantine (kind, reason, detail, at, id, notification_no, version, data)
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                     )?
@@ -116,13 +116,12 @@ impl Transaction<'_> {
         Ok(Accepted::New(accept.id))
     }
 
-    fn insert_notification(&self, no: i64, accept: &Accept) -> Result<(), Fault> {
+    fn insert_notification(&mut self, no: i64, accept: &Accept) -> Result<(), Fault> {
         let changes = match &accept.content {
             Content::Changes(changes) => changes.len(),
             Content::Unreadable { .. } => 0,
         };
-        self.connection
-            .prepare_cached(
+        self.statements.get(
                 "INSERT INTO notification (no, id, source, received_at, change_first, changes, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
@@ -151,8 +150,7 @@ impl Transaction<'_> {
             Some(name) => Some(self.names.no(self.connection, name.as_str())?),
             None => None,
         };
-        self.connection
-            .prepare_cached(
+        self.statements.get(
                 "INSERT INTO open_change (no, notification_no, key, id, source, connection, module, record, operation,
                  server_time, accepted_at, origin, version, detail)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
@@ -195,8 +193,7 @@ impl Transaction<'_> {
             None => None,
         };
         let now = self.now.as_microsecond();
-        self.connection
-            .prepare_cached(
+        self.statements.get(
                 "INSERT INTO event (no, notification_no, key, id, source, connection, module, record, operation,
                  server_time, accepted_at, origin, version, detail, outcome, sequence, closed_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16)",
@@ -223,13 +220,15 @@ impl Transaction<'_> {
     }
 
     /// The first notification with this hash within its window; seen in this very transaction, too.
-    fn find_repeat(&self, key: &DedupKey, at: Timestamp) -> Result<Option<NotificationId>, Fault> {
+    fn find_repeat(
+        &mut self,
+        key: &DedupKey,
+        at: Timestamp,
+    ) -> Result<Option<NotificationId>, Fault> {
         let window = i64::try_from(key.window.as_micros()).unwrap_or(i64::MAX);
         let earliest = at.as_microsecond().saturating_sub(window);
         for no in self.dedup.candidates(&key.hash) {
-            let id = self
-                .connection
-                .prepare_cached(
+            let id = self.statements.get(
                     "SELECT id FROM repeat WHERE notification_no = ?1 AND hash = ?2 AND received_at >= ?3",
                 )?
                 .query_row(params![no, key.hash, earliest], |row| encode::uuid(row, 0))

@@ -63,7 +63,7 @@ impl Transaction<'_> {
 
     /// False when it was not open.
     fn close_change(
-        &self,
+        &mut self,
         claim: &Claim,
         outcome: &ChangeOutcome,
         seen: Option<&Seen>,
@@ -75,9 +75,7 @@ impl Transaction<'_> {
         let fields = seen
             .map(|it| encode::to_json(&it.record.fields))
             .transpose()?;
-        let inserted = self
-            .connection
-            .prepare_cached(
+        let inserted = self.statements.get(
                 "INSERT INTO event (no, notification_no, key, id, source, connection, module, record, operation,
                  server_time, accepted_at, origin, version, detail, outcome, sequence, closed_at, modified_at, read_at,
                  seen_fields, seen_values)
@@ -100,20 +98,19 @@ impl Transaction<'_> {
         if let ChangeOutcome::Quarantined { reason, detail } = outcome {
             self.quarantine_change(no, *reason, detail)?;
         }
-        self.connection
-            .prepare_cached("DELETE FROM open_change WHERE no = ?1")?
+        self.statements
+            .get("DELETE FROM open_change WHERE no = ?1")?
             .execute(params![no])?;
         Ok(true)
     }
 
     fn quarantine_change(
-        &self,
+        &mut self,
         no: i64,
         reason: QuarantineReason,
         detail: &str,
     ) -> Result<(), Fault> {
-        self.connection
-            .prepare_cached(
+        self.statements.get(
                 "INSERT INTO quarantine (kind, reason, detail, at, id, notification_no, change_no, version, content)
                  SELECT ?2, ?3, ?4, ?5, id, notification_no, no, ?6, json_object('source', source, 'connection',
                  connection, 'module', module, 'record', record, 'operation', operation, 'server_time', server_time,
@@ -132,7 +129,7 @@ impl Transaction<'_> {
 
     /// Keeps what `before`, skipped fetches and deletes need to know of the record.
     fn update_snapshot(
-        &self,
+        &mut self,
         claim: &Claim,
         outcome: &ChangeOutcome,
         seen: bool,
@@ -143,8 +140,7 @@ impl Transaction<'_> {
         let deleted = (claim.change.operation == Operation::Delete).then_some(claim.no.0);
         let server_time = claim.change.server_time.as_microsecond();
         if seen || deleted.is_some() {
-            self.connection
-                .prepare_cached(
+            self.statements.get(
                     "INSERT INTO snapshot (key, event_no, server_time_max, deleted_no) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (key) DO UPDATE SET
                      event_no = iif(?5, excluded.event_no, event_no),
@@ -153,8 +149,7 @@ impl Transaction<'_> {
                 )?
                 .execute(params![claim.key.as_i64(), claim.no.0, server_time, deleted, seen])?;
         } else if matches!(outcome, ChangeOutcome::Planned) {
-            self.connection
-                .prepare_cached(
+            self.statements.get(
                     "UPDATE snapshot SET server_time_max = ?2 WHERE key = ?1 AND server_time_max < ?2",
                 )?
                 .execute(params![claim.key.as_i64(), server_time])?;
@@ -214,10 +209,10 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn next_change(&self, key: RecordKey) -> Result<Option<OpenRow>, Fault> {
+    fn next_change(&mut self, key: RecordKey) -> Result<Option<OpenRow>, Fault> {
         let next = self
-            .connection
-            .prepare_cached(
+            .statements
+            .get(
                 "SELECT no, key, server_time, accepted_at FROM open_change
                  WHERE key = ?1 ORDER BY server_time, no LIMIT 1",
             )?

@@ -3,6 +3,7 @@
 mod file;
 mod names;
 mod totals;
+mod statements;
 mod encode;
 mod accept;
 mod finish;

@@ -21,8 +21,7 @@ impl Transaction<'_> {
     /// Remembers a write, or what it has explained since; the oldest goes where there are too many.
     pub(super) fn remember_write(&mut self, write: OwnWrite) -> Result<(), Fault> {
         let explained: Vec<&str> = write.explained.iter().map(SourceName::as_str).collect();
-        self.connection
-            .prepare_cached(
+        self.statements.get(
                 "INSERT INTO own_write (at, connection, module, record, modified_at, created, fields, explained)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
@@ -38,8 +37,8 @@ impl Transaction<'_> {
             ])?;
         let count_max = i64::try_from(COUNT_MAX).unwrap_or(i64::MAX);
         let last = self.connection.last_insert_rowid();
-        self.connection
-            .prepare_cached("DELETE FROM own_write WHERE no <= ?1")?
+        self.statements
+            .get("DELETE FROM own_write WHERE no <= ?1")?
             .execute(params![last.saturating_sub(count_max)])?;
         self.effects.push(Effect::Wrote(write, self.now));
         Ok(())

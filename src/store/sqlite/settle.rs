@@ -36,9 +36,7 @@ impl Transaction<'_> {
                 error,
             } => {
                 let at = at.as_microsecond();
-                let updated = self
-                    .connection
-                    .prepare_cached(
+                let updated = self.statements.get(
                         "UPDATE delivery SET next_at = ?2, attempts = ?3, last_error = ?4 WHERE no = ?1",
                     )?
                     .execute(params![no.0, at, attempts, error])?;
@@ -88,8 +86,8 @@ impl Transaction<'_> {
         let mut last = 0;
         loop {
             let next: Option<i64> = self
-                .connection
-                .prepare_cached("SELECT min(destination) FROM delivery WHERE destination > ?1")?
+                .statements
+                .get("SELECT min(destination) FROM delivery WHERE destination > ?1")?
                 .query_row(params![last], |row| row.get(0))?;
             let Some(no) = next else {
                 return Ok(true);
@@ -176,14 +174,12 @@ impl Transaction<'_> {
 
     /// The next of a record.
     fn row_after(
-        &self,
+        &mut self,
         destination_no: i64,
         key: RecordKey,
         no: i64,
     ) -> Result<Option<i64>, Fault> {
-        let next = self
-            .connection
-            .prepare_cached(
+        let next = self.statements.get(
                 "SELECT no FROM delivery WHERE destination = ?1 AND key = ?2 AND no > ?3 ORDER BY no LIMIT 1",
             )?
             .query_row(params![destination_no, key.as_i64(), no], |row| row.get(0))
@@ -192,7 +188,11 @@ impl Transaction<'_> {
     }
 
     /// What memory does not know yet, in the order of rows; the plus keeps the planner from sorting a whole index.
-    fn rows_beyond(&self, destination_no: i64, no: i64) -> Result<Vec<(i64, RecordKey)>, Fault> {
+    fn rows_beyond(
+        &mut self,
+        destination_no: i64,
+        no: i64,
+    ) -> Result<Vec<(i64, RecordKey)>, Fault> {
         self.rows(
             "SELECT no, key FROM delivery WHERE +destination = ?1 AND no > ?2 ORDER BY no LIMIT ?3",
             params![destination_no, no, ROWS_PER_SLICE],
@@ -200,15 +200,19 @@ impl Transaction<'_> {
     }
 
     /// A slice of a destination's, the oldest of each record first.
-    fn slice_of(&self, destination_no: i64) -> Result<Vec<(i64, RecordKey)>, Fault> {
+    fn slice_of(&mut self, destination_no: i64) -> Result<Vec<(i64, RecordKey)>, Fault> {
         self.rows(
             "SELECT no, key FROM delivery WHERE destination = ?1 ORDER BY key, no LIMIT ?2",
             params![destination_no, ROWS_PER_SLICE],
         )
     }
 
-    fn rows(&self, sql: &str, given: impl Params) -> Result<Vec<(i64, RecordKey)>, Fault> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+    fn rows(
+        &mut self,
+        sql: &'static str,
+        given: impl Params,
+    ) -> Result<Vec<(i64, RecordKey)>, Fault> {
+        let statement = self.statements.get(sql)?;
         let rows = statement.query_map(given, |row| {
             Ok((row.get(0)?, RecordKey::from_i64(row.get(1)?)))
         })?;
@@ -216,7 +220,7 @@ impl Transaction<'_> {
     }
 
     fn closed(
-        &self,
+        &mut self,
         destination: &DestinationName,
         key: RecordKey,
         no: i64,
@@ -235,28 +239,27 @@ impl Transaction<'_> {
     }
 
     /// Deletes the row and writes its receipt; gives the number of rows, 0 or 1.
-    fn close_delivery(&self, no: i64, outcome: &str) -> Result<i64, Fault> {
-        self.connection
-            .prepare_cached(
+    fn close_delivery(&mut self, no: i64, outcome: &str) -> Result<i64, Fault> {
+        self.statements
+            .get(
                 "INSERT INTO receipt (no, id, change_no, destination, outcome, at)
                  SELECT no, id, change_no, destination, ?2, ?3 FROM delivery WHERE no = ?1",
             )?
             .execute(params![no, outcome, self.now.as_microsecond()])?;
         let rows = self
-            .connection
-            .prepare_cached("DELETE FROM delivery WHERE no = ?1")?
+            .statements
+            .get("DELETE FROM delivery WHERE no = ?1")?
             .execute(params![no])?;
         Ok(i64::try_from(rows).unwrap_or(0))
     }
 
     fn quarantine_delivery(
-        &self,
+        &mut self,
         no: i64,
         reason: QuarantineReason,
         detail: &str,
     ) -> Result<(), Fault> {
-        self.connection
-            .prepare_cached(
+        self.statements.get(
                 "INSERT INTO quarantine (kind, reason, detail, at, id, change_no, destination, version, content, data)
                  SELECT ?2, ?3, ?4, ?5, id, change_no, destination, ?6, json_object('key', key, 'attempts', attempts,
                  'planned_at', planned_at, 'accepted_at', accepted_at, 'route', route, 'send', send, 'on_failure',
@@ -275,13 +278,13 @@ impl Transaction<'_> {
     }
 
     fn next_delivery(
-        &self,
+        &mut self,
         destination_no: i64,
         key: RecordKey,
     ) -> Result<Option<DeliveryRow>, Fault> {
         let next = self
-            .connection
-            .prepare_cached(
+            .statements
+            .get(
                 "SELECT no, key, next_at, planned_at FROM delivery
                  WHERE destination = ?1 AND key = ?2 ORDER BY no LIMIT 1",
             )?

@@ -18,8 +18,8 @@ impl Transaction<'_> {
     pub(super) fn write_gaps(&mut self, gaps: &HeldGaps) -> Result<(), Fault> {
         for ((connection, reason), (from, until)) in gaps {
             let lengthened = self
-                .connection
-                .prepare_cached(
+                .statements
+                .get(
                     "UPDATE gap SET until_at = max(until_at, ?3)
                      WHERE closed_at IS NULL AND connection = ?1 AND reason = ?2",
                 )?
@@ -38,8 +38,8 @@ impl Transaction<'_> {
 
     /// Keeps a sealed token.
     pub(super) fn put_token(&mut self, name: &ConnectionName, sealed: &[u8]) -> Result<(), Fault> {
-        self.connection
-            .prepare_cached(
+        self.statements
+            .get(
                 "INSERT INTO token (connection, sealed) VALUES (?1, ?2)
                  ON CONFLICT (connection) DO UPDATE SET sealed = excluded.sealed",
             )?
@@ -49,8 +49,8 @@ impl Transaction<'_> {
 
     /// A gap was repaired.
     pub(super) fn close_gap(&mut self, no: i64) -> Result<(), Fault> {
-        self.connection
-            .prepare_cached("UPDATE gap SET closed_at = ?2 WHERE no = ?1 AND closed_at IS NULL")?
+        self.statements
+            .get("UPDATE gap SET closed_at = ?2 WHERE no = ?1 AND closed_at IS NULL")?
             .execute(params![no, self.now.as_microsecond()])?;
         Ok(())
     }
@@ -62,8 +62,8 @@ impl Transaction<'_> {
             let from = super::encode::timestamp(self.totals.heartbeat)?;
             let until = self.now.max(from);
             let lengthened = self
-                .connection
-                .prepare_cached(
+                .statements
+                .get(
                     "UPDATE gap SET until_at = max(until_at, ?2)
                      WHERE closed_at IS NULL AND connection IS NULL AND reason = ?1",
                 )?

@@ -23,6 +23,7 @@ use super::{
     repeat,
     retention::{self, Retention},
     scan,
+    statements::Statements,
     totals::Totals,
     upkeep::HEARTBEAT,
 };
@@ -264,6 +265,7 @@ impl Writer {
             connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             f(&mut Transaction {
                 connection,
+                statements: Statements::new(connection),
                 names: &self.names,
                 totals: &mut self.totals,
                 dedup: &mut self.dedup,
