@@ -46,13 +46,14 @@ impl From<Refused> for Refusal {
     }
 }
 
-/// `/in/{source}`.
+/// `/in/{source}`; any other path is not found.
 pub(super) async fn handle(State(port): State<Arc<PublicPort>>, request: Request) -> Response {
     let sources = port.sources.load_full();
     let (head, body) = request.into_parts();
     let name = head.uri.path().strip_prefix("/in/").unwrap_or_default();
     let Some(entry) = sources.by_name.get(name) else {
-        return not_found(State(port)).await;
+        port.parts.metrics.unknown.inc();
+        return answer::error(StatusCode::NOT_FOUND);
     };
     entry.metrics.received.inc();
     let _in_flight = Counted::new(&port.parts.metrics.in_flight);
@@ -66,12 +67,6 @@ pub(super) async fn handle(State(port): State<Arc<PublicPort>>, request: Request
         Ok(accepted) => answer::accepted(accepted),
         Err(refusal) => refuse(&port, &request, &refusal),
     }
-}
-
-/// Any other path.
-pub(super) async fn not_found(State(port): State<Arc<PublicPort>>) -> Response {
-    port.parts.metrics.unknown.inc();
-    answer::error(StatusCode::NOT_FOUND)
 }
 
 /// A request to a source that exists.

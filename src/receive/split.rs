@@ -282,7 +282,9 @@ fn hash_value(hash: &mut Sha256, value: &Value) {
         }
         Value::Array(list) => {
             hash.update(mark::ARRAY);
-            list.iter().for_each(|it| hash_value(hash, it));
+            for value in list {
+                hash_value(hash, value);
+            }
             hash.update(mark::END);
         }
         Value::Object(object) => {

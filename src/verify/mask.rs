@@ -349,8 +349,8 @@ mod tests {
             let Ok(Body::Json(value)) = again else { panic!("{stored}") };
             prop_assert_eq!(&value["n"][3], MASK);
             if secret.len() >= PART_BYTES_MIN {
-                prop_assert!(!value["v"].to_string().contains(&secret), "{}", stored);
-                prop_assert!(!value.to_string().contains(&format!("\"{secret}\"")), "{}", stored);
+                let text = value["v"].as_str().unwrap();
+                prop_assert!(!text.contains(&secret), "{}", stored);
             }
         }
     }

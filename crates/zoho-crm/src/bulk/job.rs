@@ -2,7 +2,15 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{Client, Error, transport::TIMED_OUT};
+use serde_json::Value;
+
+use super::Unzipped;
+use crate::{
+    Call, Client, Download, Error,
+    parts::{only, written_id},
+    request::{ApiRequest, Cost, Root},
+    transport::TIMED_OUT,
+};
 
 /// No job is asked about more often.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -133,6 +141,19 @@ impl JobWait {
             progress(&step());
         }
     }
+
+    /// Unzips what a job made, and tells how far it is.
+    pub(super) async fn unzip(&self, job: &str, download: Download) -> Result<Unzipped, Error> {
+        let of = download.bytes;
+        let told = |bytes| {
+            self.tell(|| JobStep::Downloaded {
+                job: job.to_owned(),
+                bytes,
+                of,
+            });
+        };
+        Unzipped::with_progress(download, told).await
+    }
 }
 
 impl fmt::Debug for JobWait {
@@ -146,6 +167,23 @@ impl fmt::Debug for JobWait {
 }
 
 impl Client {
+    /// Makes a job and gives its id.
+    pub(super) async fn create_job(
+        &self,
+        call: Call,
+        cost: Cost,
+        path: &str,
+        job: &Value,
+    ) -> Result<String, Error> {
+        let path = [path];
+        let request = ApiRequest::post(&path)
+            .root(Root::Bulk)
+            .json(job)
+            .items("data");
+        let results = self.send_items(call, cost, &request, Some(1)).await?;
+        written_id(&only(results)?)
+    }
+
     /// Asks again and again until a job is over. `seen` tells its state and its number of records.
     ///
     /// What may be better later is waited out too; it is an error only once the time is up.

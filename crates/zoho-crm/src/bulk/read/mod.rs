@@ -9,7 +9,7 @@ use super::{JobState, JobStep, JobWait, Row, Unzipped, zipped::RESULT_BYTES_MAX}
 use crate::{
     Call, Client, Download, Error, Listing,
     page::NO_WAY_ON,
-    parts::{ids_fit, only, written_id},
+    parts::ids_fit,
     request::{ApiRequest, Cost, Root},
 };
 
@@ -35,19 +35,9 @@ impl Client {
     /// or of another query; else as the variants say.
     pub async fn create_bulk_read(&self, read: &BulkRead) -> Result<String, Error> {
         let body = read.to_json()?;
-        let request = ApiRequest::post(&["read"])
-            .root(Root::Bulk)
-            .json(&body)
-            .items("data");
-        let results = self
-            .send_items(
-                Call::BulkReadCreate,
-                Cost::light(CREDITS),
-                &request,
-                Some(1),
-            )
-            .await?;
-        written_id(&only(results)?)
+        let cost = Cost::light(CREDITS);
+        self.create_job(Call::BulkReadCreate, cost, "read", &body)
+            .await
     }
 
     /// How far a job is.
@@ -102,15 +92,7 @@ impl Client {
             }
         }
         let download = self.bulk_read_result(&job.id).await?;
-        let of = download.bytes;
-        let told = |bytes| {
-            wait.tell(|| JobStep::Downloaded {
-                job: job.id.clone(),
-                bytes,
-                of,
-            });
-        };
-        Unzipped::with_progress(download, told).await
+        wait.unzip(&job.id, download).await
     }
 
     /// All rows a query finds, however many: job after job, each waited for, its zip kept on a disk and read a few

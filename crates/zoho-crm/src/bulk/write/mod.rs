@@ -7,11 +7,11 @@ mod outcome;
 
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::{JobStep, JobWait, Unzipped, zipped::RESULT_BYTES_MAX};
+use super::{JobWait, zipped::RESULT_BYTES_MAX};
 use crate::{
     Call, Client, Download, Error, Listing,
     files::Upload,
-    parts::{ids_fit, only, text_at, written_id},
+    parts::{ids_fit, only, text_at},
     request::{ApiRequest, Cost, Root},
 };
 
@@ -63,19 +63,9 @@ impl Client {
     /// [`Error::Misuse`] without a call when it breaks a limit; else as the variants say.
     pub async fn create_bulk_write(&self, write: &BulkWrite) -> Result<String, Error> {
         let body = write.to_json()?;
-        let request = ApiRequest::post(&["write"])
-            .root(Root::Bulk)
-            .json(&body)
-            .items("data");
-        let results = self
-            .send_items(
-                Call::BulkWriteCreate,
-                Cost::light(CREDITS),
-                &request,
-                Some(1),
-            )
-            .await?;
-        written_id(&only(results)?)
+        let cost = Cost::light(CREDITS);
+        self.create_job(Call::BulkWriteCreate, cost, "write", &body)
+            .await
     }
 
     /// How far a job is.
@@ -129,15 +119,7 @@ impl Client {
         wait: &JobWait,
     ) -> Result<Listing<WriteRow>, Error> {
         let download = self.bulk_write_result(job).await?;
-        let of = download.bytes;
-        let told = |bytes| {
-            wait.tell(|| JobStep::Downloaded {
-                job: job.id.clone(),
-                bytes,
-                of,
-            });
-        };
-        let files = Unzipped::with_progress(download, told).await?;
+        let files = wait.unzip(&job.id, download).await?;
         Ok(files.rows().map_ok(WriteRow::of).boxed())
     }
 }
