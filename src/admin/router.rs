@@ -141,6 +141,9 @@ fn quarantined(row: &Quarantined) -> Value {
         "detail": row.detail,
         "at": row.at,
         "destination": row.destination,
+        "source": row.source,
+        "module": row.module,
+        "record": row.record,
     })
 }
 

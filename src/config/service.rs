@@ -26,6 +26,10 @@ const CONNECTIONS_DEFAULT: usize = 1_024;
 /// Time to read a whole request.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Longer than proxies keep idle connections (60 to 75 seconds are usual): one that we close just as a proxy sends a
+/// callback on it loses the callback, since a POST is not sent again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// What holds where the file says nothing.
 pub(super) fn defaults() -> Service {
     Service {
@@ -36,6 +40,7 @@ pub(super) fn defaults() -> Service {
             body_bytes: BODY_BYTES_DEFAULT,
             connections: CONNECTIONS_DEFAULT,
             read_timeout: READ_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
             trusted_proxies: vec![],
         },
     }

@@ -263,17 +263,17 @@ impl Planner {
             }
         }
         for finish in &*finished {
-            self.count(&finish.outcome);
+            self.count(&finish.claim.change, &finish.outcome);
         }
     }
 
-    fn count(&self, outcome: &ChangeOutcome) {
+    fn count(&self, change: &Change, outcome: &ChangeOutcome) {
         self.metrics
             .changes_closed
             .with_label_values(&[outcome.as_str()])
             .inc();
         if let ChangeOutcome::Quarantined { reason, detail } = outcome {
-            warn!(%reason, detail, "change set aside");
+            warn!(change.id = %change.id, source.name = %change.source, %reason, detail, "change set aside");
             self.metrics
                 .quarantined
                 .with_label_values(&["change", reason.as_str()])

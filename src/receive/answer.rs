@@ -27,7 +27,7 @@ pub(super) enum Refused {
     Incomplete,
     /// 401; 400 when the proof lies in a body that cannot be decoded.
     Proof(Refusal),
-    /// 503: as many requests in flight as connections are allowed.
+    /// 503: as many requests in flight as connections are allowed, or as many bytes as memory is.
     Busy,
     /// 503: a destination of this source is full and says `backlog.on_full: refuse`.
     Backlog,

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::{
     Entry, Peer, PublicPort, SourceKind, Sources,
     answer::{self, Refused},
-    intake,
+    intake::{self, Room},
     metrics::Counted,
     peer,
     refusals::{RefusedRequest, shape_of},
@@ -85,22 +85,22 @@ async fn receive(
     let Incoming { entry, head, peer } = request;
     let method = method(&head.method, &entry.source.kind)?;
     let Ok(_slot) = port.slots.try_acquire() else {
-        // Not proven, but it may well have been Zoho.
-        open_gap(port, entry, Refused::Busy);
-        return Err(Refused::Busy.into());
+        return busy(port, entry, Err(Refused::Busy)).map_err(Refusal::from);
     };
     let limits = &sources.limits;
-    let reading = intake::read(&head.headers, body, limits.body_bytes);
+    let mut room = Room::of(&port.body_bytes);
+    let reading = intake::read(&head.headers, body, limits.body_bytes, &mut room);
     let Ok(sent) = tokio::time::timeout(limits.read_timeout, reading).await else {
         return Err(Refused::Timeout.into());
     };
-    let sent = sent?;
+    let sent = busy(port, entry, sent)?;
     let refusal = |why| Refusal {
         why,
         body_bytes: Some(sent.len()),
     };
     let started = port.parts.clock.monotonic();
-    let plain = intake::decompress(&head.headers, &sent, limits.body_bytes).map_err(refusal)?;
+    let plain = intake::decompress(&head.headers, &sent, limits.body_bytes, &mut room);
+    let plain = busy(port, entry, plain).map_err(refusal)?;
     let query = head.uri.query().unwrap_or_default();
     let body = parse(&plain, head, query);
     let raw = RawNotification {
@@ -126,6 +126,14 @@ async fn receive(
         .accept_seconds
         .observe(took.as_secs_f64());
     Ok(accepted)
+}
+
+/// Not proven, but it may well have been Zoho.
+fn busy<T>(port: &PublicPort, entry: &Entry, taken: Result<T, Refused>) -> Result<T, Refused> {
+    if matches!(taken, Err(Refused::Busy)) {
+        open_gap(port, entry, Refused::Busy);
+    }
+    taken
 }
 
 fn parse(

@@ -11,14 +11,42 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH},
 };
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use super::answer::Refused;
 use crate::event::Undecodable;
+
+/// Room for the bytes of bodies, held while they are in memory.
+pub(super) struct Room<'a> {
+    all: &'a Semaphore,
+    held: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Room<'a> {
+    /// None of `all` yet; a permit is a byte.
+    pub(super) const fn of(all: &'a Semaphore) -> Self {
+        Self { all, held: None }
+    }
+
+    /// Takes room for so many bytes more.
+    fn take(&mut self, bytes: usize) -> Result<(), Refused> {
+        let bytes = u32::try_from(bytes).map_err(|_| Refused::Busy)?;
+        let more = self.all.try_acquire_many(bytes);
+        let more = more.map_err(|_| Refused::Busy)?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
 
 /// Reads all of `body`, at most `bytes_max` bytes. The time is the caller's to limit.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
+    room: &mut Room<'_>,
 ) -> Result<Bytes, Refused> {
     if announced_bytes(headers).is_some_and(|it| it > bytes_max) {
         return Err(Refused::TooLarge);
@@ -35,6 +63,7 @@ pub(super) async fn read(
         if chunk.len() > bytes_max.saturating_sub(so_far) {
             return Err(Refused::TooLarge);
         }
+        room.take(chunk.len())?;
         if so_far == 0 {
             whole = chunk;
         } else {
@@ -60,6 +89,7 @@ pub(super) fn decompress(
     headers: &HeaderMap,
     bytes: &Bytes,
     bytes_max: usize,
+    room: &mut Room<'_>,
 ) -> Result<Result<Bytes, Undecodable>, Refused> {
     let mut encodings = headers
         .get_all(CONTENT_ENCODING)
@@ -79,7 +109,10 @@ pub(super) fn decompress(
     }
     match gunzip(bytes, bytes_max) {
         Ok(plain) if plain.len() > bytes_max => Err(Refused::TooLarge),
-        Ok(plain) => Ok(Ok(plain.into())),
+        Ok(plain) => {
+            room.take(plain.len())?;
+            Ok(Ok(plain.into()))
+        }
         Err(_) => Ok(Err(Undecodable::Encoding)),
     }
 }
@@ -114,7 +147,9 @@ mod tests {
         for encoding in encoding {
             headers.append(CONTENT_ENCODING, encoding.parse().unwrap());
         }
-        decompress(&headers, &Bytes::copy_from_slice(bytes), 10)
+        let all = Semaphore::new(100);
+        let bytes = Bytes::copy_from_slice(bytes);
+        decompress(&headers, &bytes, 10, &mut Room::of(&all))
     }
 
     #[test]
@@ -151,7 +186,8 @@ mod tests {
         let read = async |chunks: &[&'static str], bytes_max| {
             let chunks: Vec<_> = chunks.iter().map(|it| Ok::<_, io::Error>(*it)).collect();
             let body = Body::from_stream(stream::iter(chunks));
-            read(&HeaderMap::new(), body, bytes_max).await
+            let all = Semaphore::new(100);
+            read(&HeaderMap::new(), body, bytes_max, &mut Room::of(&all)).await
         };
         assert_eq!(read(&[], 0).await, Ok(Bytes::new()));
         assert_eq!(read(&["abc"], 3).await, Ok("abc".into()));
@@ -165,6 +201,27 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, "4".parse().unwrap());
         let body = Body::from_stream(stream::pending::<io::Result<Bytes>>());
-        assert_eq!(read(&headers, body, 3).await, Err(Refused::TooLarge));
+        let all = Semaphore::new(100);
+        let read = read(&headers, body, 3, &mut Room::of(&all)).await;
+        assert_eq!(read, Err(Refused::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn bodies_share_the_room_there_is() {
+        let all = Semaphore::new(10);
+        let read = async |room: &mut Room<'_>, text: &'static str| {
+            read(&HeaderMap::new(), Body::from(text), 100, room).await
+        };
+        let (mut first, mut second) = (Room::of(&all), Room::of(&all));
+        assert_eq!(read(&mut first, "0123456").await, Ok("0123456".into()));
+        assert_eq!(read(&mut second, "0123").await, Err(Refused::Busy));
+        drop(first);
+        assert_eq!(read(&mut second, "0123").await, Ok("0123".into()));
+        drop(second);
+        let mut headers = HeaderMap::new();
+        headers.append(CONTENT_ENCODING, "gzip".parse().unwrap());
+        let zipped = gzip(&[0; 11]).into();
+        let plain = decompress(&headers, &zipped, 100, &mut Room::of(&all));
+        assert_eq!(plain, Err(Refused::Busy));
     }
 }

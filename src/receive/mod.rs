@@ -40,6 +40,10 @@ use crate::{
 /// Sources that answer 503 for now, because a destination that they reach is full (`backlog.on_full: refuse`).
 pub type Gate = Arc<ArcSwap<HashSet<SourceName>>>;
 
+/// Bytes of all bodies in memory, as sent and decompressed. Nothing is proven yet, so whoever can reach the port can
+/// fill it; twice the largest body that the file can allow.
+const BODY_BYTES_IN_FLIGHT_MAX: usize = 128 << 20;
+
 /// What the port works with.
 #[derive(Clone)]
 pub struct Parts {
@@ -71,6 +75,8 @@ pub struct PublicPort {
     refusals: Refusals,
     /// Requests being read or stored; a connection of HTTP/2 can bring many.
     slots: Semaphore,
+    /// Bytes of their bodies.
+    body_bytes: Semaphore,
 }
 
 /// One configuration of the port.
@@ -99,6 +105,7 @@ impl PublicPort {
             sources: ArcSwap::from_pointee(sources),
             refusals: Refusals::default(),
             slots,
+            body_bytes: Semaphore::new(BODY_BYTES_IN_FLIGHT_MAX),
         })
     }
 

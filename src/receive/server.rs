@@ -123,7 +123,7 @@ impl Server {
                 Ok::<_, Infallible>(handle(port, request.map(Body::new)).await)
             }
         });
-        let idle_max = self.port.sources.load().limits.read_timeout;
+        let idle_max = self.port.sources.load().limits.idle_timeout;
         let builder = builder(idle_max);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut stopping = false;

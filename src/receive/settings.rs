@@ -73,8 +73,10 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Open connections.
     pub connections: usize,
-    /// Time to read a whole request.
+    /// Time to read a whole request, once its head is there.
     pub read_timeout: Duration,
+    /// A connection may wait so long for a request or for the rest of its head.
+    pub idle_timeout: Duration,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpNet>,
 }

@@ -11,12 +11,15 @@ use tokio::sync::oneshot;
 
 use super::{
     error::{Refusal, StoreError},
-    types::{Accept, Accepted, Finish},
+    types::{Accept, Accepted, Content, Finish},
+    waiting::change_bytes,
 };
 use crate::event::{ConnectionName, DestinationName, Settlement};
 
 /// Accepts that may wait; more are refused as `busy`.
 pub(super) const ACCEPTS_WAITING_MAX: usize = 8_192;
+/// Bytes of the accepts that may wait, about; more are refused as `busy`. One that is larger may wait alone.
+pub(super) const ACCEPT_BYTES_WAITING_MAX: usize = 64 << 20;
 /// Other calls that may wait; more wait outside.
 pub(super) const WORK_WAITING_MAX: usize = 1_024;
 
@@ -34,6 +37,17 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) struct AcceptJob {
     pub(super) accept: Accept,
     pub(super) answer: Answer<Accepted>,
+}
+
+impl AcceptJob {
+    /// What it takes in memory, about.
+    fn bytes(&self) -> usize {
+        let changes = match &self.accept.content {
+            Content::Changes(changes) => changes.iter().map(change_bytes).sum(),
+            Content::Unreadable { .. } => 0,
+        };
+        self.accept.body.len() + changes
+    }
 }
 
 /// Everything else that is written.
@@ -106,6 +120,8 @@ enum Sleep {
 #[derive(Debug, Default)]
 struct Inner {
     accepts: VecDeque<AcceptJob>,
+    /// What they take in memory, about.
+    accept_bytes: usize,
     /// Accepts in the last batch.
     before: usize,
     /// What the sleeping writer is to be woken for; waking it costs a system call.
@@ -122,9 +138,12 @@ impl Mailbox {
         if inner.closed {
             return Err(Refusal::Closed);
         }
-        if inner.accepts.len() >= ACCEPTS_WAITING_MAX {
+        let bytes = job.bytes();
+        let full = inner.accept_bytes.saturating_add(bytes) > ACCEPT_BYTES_WAITING_MAX;
+        if inner.accepts.len() >= ACCEPTS_WAITING_MAX || full && !inner.accepts.is_empty() {
             return Err(Refusal::Busy);
         }
+        inner.accept_bytes += bytes;
         inner.accepts.push_back(job);
         let wake = match inner.sleep {
             Sleep::Awake => false,
@@ -164,6 +183,18 @@ impl Mailbox {
         self.news.notify_one();
     }
 
+    /// Closes it and lets go of what waits, which ends the calls.
+    pub(super) fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        let (accepts, work) = (
+            std::mem::take(&mut inner.accepts),
+            std::mem::take(&mut inner.work),
+        );
+        drop(inner);
+        drop((accepts, work));
+    }
+
     /// Waits up to `wait` for something to do, then takes it all, at most `accepts_max` accepts.
     pub(super) fn take(&self, wait: Duration, accepts_max: usize) -> Batch {
         let idle = |it: &Inner| it.accepts.is_empty() && it.work.is_empty();
@@ -175,8 +206,10 @@ impl Mailbox {
         }
         let count = inner.accepts.len().min(accepts_max);
         inner.before = count;
+        let accepts: Vec<_> = inner.accepts.drain(..count).collect();
+        inner.accept_bytes = inner.accepts.iter().map(AcceptJob::bytes).sum();
         Batch {
-            accepts: inner.accepts.drain(..count).collect(),
+            accepts,
             work: std::mem::take(&mut inner.work),
             gaps: std::mem::take(&mut inner.gaps),
             closed: inner.closed && inner.accepts.is_empty(),
@@ -227,4 +260,87 @@ pub(super) fn merge_gap(
     let held = gaps.entry(gap).or_insert((from, until));
     held.0 = held.0.min(from);
     held.1 = held.1.max(until);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Instant};
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::event::{NotificationId, SourceName};
+
+    fn job(body_bytes: usize) -> AcceptJob {
+        let (answer, _) = oneshot::channel();
+        let accept = Accept {
+            id: NotificationId::from_uuid(Uuid::nil()),
+            source: SourceName::new("crm"),
+            connection: None,
+            received_at: Timestamp::UNIX_EPOCH,
+            body: vec![0; body_bytes].into(),
+            content: Content::Changes(vec![]),
+            dedup: None,
+            unwanted: false,
+        };
+        AcceptJob { accept, answer }
+    }
+
+    /// The first of them finds the writer idle, the ninth finds it lingering for more.
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a thread that sleeps is woken in real time"
+    )]
+    fn the_writer_is_woken_however_it_sleeps() {
+        const LONG: Duration = Duration::from_secs(60);
+        let mailbox = Arc::new(Mailbox::default());
+        let began = Instant::now();
+        let writer = thread::spawn({
+            let mailbox = Arc::clone(&mailbox);
+            move || {
+                let mut taken = 0;
+                while taken < 200 {
+                    taken += mailbox.take(LONG, 1_024).accepts.len();
+                }
+            }
+        });
+        for _ in 0..20 {
+            for _ in 0..10 {
+                mailbox.push_accept(job(0)).unwrap();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        writer.join().unwrap();
+        assert!(began.elapsed() < LONG);
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_may_always_wait() {
+        let mailbox = Mailbox::default();
+        mailbox
+            .push_accept(job(2 * ACCEPT_BYTES_WAITING_MAX))
+            .unwrap();
+        assert!(matches!(mailbox.push_accept(job(1)), Err(Refusal::Busy)));
+        assert_eq!(mailbox.take(Duration::ZERO, 10).accepts.len(), 1);
+        for _ in 0..2 {
+            mailbox
+                .push_accept(job(ACCEPT_BYTES_WAITING_MAX / 2))
+                .unwrap();
+        }
+        assert!(matches!(mailbox.push_accept(job(1)), Err(Refusal::Busy)));
+    }
+
+    #[test]
+    fn what_is_abandoned_ends_its_calls() {
+        let mailbox = Mailbox::default();
+        let (answer, mut answered) = oneshot::channel();
+        mailbox.push_accept(AcceptJob { answer, ..job(0) }).unwrap();
+        mailbox.abandon();
+        assert!(matches!(
+            answered.try_recv(),
+            Err(oneshot::error::TryRecvError::Closed)
+        ));
+        assert!(matches!(mailbox.push_accept(job(0)), Err(Refusal::Closed)));
+    }
 }

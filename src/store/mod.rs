@@ -77,6 +77,21 @@ struct Shared {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// However the writer thread ends, by a panic too: nobody waits for it any more, and nothing says that it works.
+struct Ends {
+    mailbox: Arc<Mailbox>,
+    waiting: Arc<Waiting>,
+    ready: Arc<AtomicBool>,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.ready.store(false, Ordering::Release);
+        self.mailbox.abandon();
+        self.waiting.close();
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.mailbox.close();
@@ -122,7 +137,17 @@ impl Store {
         let (writer, readers) = Writer::open(parts)?;
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer.run())
+            .spawn({
+                let ends = Ends {
+                    mailbox: Arc::clone(&mailbox),
+                    waiting: Arc::clone(&waiting),
+                    ready: Arc::clone(&ready),
+                };
+                move || {
+                    let _ends = ends;
+                    writer.run();
+                }
+            })
             .map_err(|error| StoreError::Unusable {
                 detail: format!("cannot start the writer thread: {error}"),
             })?;

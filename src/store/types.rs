@@ -6,8 +6,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::event::{
-    Change, ChangeOutcome, ConnectionName, DestinationName, NewDelivery, NotificationId,
-    QuarantineReason, Record, RecordKey, Sequence, SourceName,
+    Change, ChangeOutcome, ConnectionName, DestinationName, ModuleName, NewDelivery,
+    NotificationId, QuarantineReason, Record, RecordId, RecordKey, Sequence, SourceName,
 };
 
 /// Where the store is and how much it keeps.
@@ -178,6 +178,12 @@ pub struct Quarantined {
     pub at: Timestamp,
     /// Where a delivery was to go.
     pub destination: Option<DestinationName>,
+    /// Where it came in; this and the next two are known as long as its event or notification is kept.
+    pub source: Option<SourceName>,
+    /// The module of its change.
+    pub module: Option<ModuleName>,
+    /// The record of its change.
+    pub record: Option<RecordId>,
 }
 
 /// What kind of thing was set aside.

@@ -34,6 +34,7 @@ pub(super) fn limits() -> Limits {
         body_bytes: 64 * 1024,
         connections: 64,
         read_timeout: DEADLINE,
+        idle_timeout: DEADLINE,
         trusted_proxies: vec![],
     }
 }
@@ -509,6 +510,7 @@ async fn a_body_over_the_limit_is_413_announced_or_not() {
 async fn a_slow_body_is_408_and_a_slow_head_is_cut_off() {
     let mut limits = limits();
     limits.read_timeout = Duration::from_millis(200);
+    limits.idle_timeout = Duration::from_millis(200);
     let app = App::start_with(limits, Duration::from_secs(5)).await;
     let head = "POST /in/crm HTTP/1.1\r\nhost: zohook\r\ncontent-length: 10\r\n\r\n";
     assert_eq!(app.raw(format!("{head}12345").as_bytes()).await.status, 408);

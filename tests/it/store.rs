@@ -14,8 +14,8 @@ use zohook::{
         Settled, Settlement, SourceName,
     },
     store::{
-        Accept, Accepted, Claim, Content, DedupKey, Finish, Gap, Metrics, QuarantinedKind, Seen,
-        Settings, Store, StoreError,
+        Accept, Accepted, Claim, Content, DedupKey, Finish, Gap, Metrics, Quarantined,
+        QuarantinedKind, Seen, Settings, Store, StoreError,
     },
 };
 
@@ -646,6 +646,18 @@ async fn what_is_set_aside_can_be_listed() {
         ]
     );
     assert_eq!(listed[0].destination, Some(erp()));
+    let whose = |it: &Quarantined| {
+        let record = it.record.as_ref().map(|it| it.as_str().to_owned());
+        (it.source.is_some(), it.module.is_some(), record)
+    };
+    assert_eq!(
+        listed.iter().map(whose).collect::<Vec<_>>(),
+        [
+            (true, true, Some("2".to_owned())),
+            (true, true, Some("1".to_owned())),
+            (true, false, None),
+        ]
+    );
     let ledger = store.ledger().await.unwrap();
     assert!(ledger.adds_up(), "{ledger:?}");
 }
@@ -964,6 +976,69 @@ async fn finished_rows_go_by_age_and_a_record_is_remembered_longer() {
     let ledger = store.ledger().await.unwrap();
     assert!(ledger.adds_up(), "{ledger:?}");
     assert_eq!(ledger.changes.planned, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_changed_lately_is_remembered_though_an_old_change_of_it_goes() {
+    let folder = TempDir::new().unwrap();
+    let (clock, hand) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());
+    let settings = Settings {
+        keep_events: 60 * DAY,
+        ..settings(folder.path())
+    };
+    let store = open(settings, &clock).await.unwrap();
+    let close_one = async || {
+        store.accept(accept(&clock, &["1"])).await.unwrap();
+        let claim = quick(store.claim(1)).await.remove(0);
+        let wanted = (claim.key, claim.change.module.clone(), RecordId::new("1"));
+        let no = claim.notification_no;
+        let seen = Some(Seen {
+            record: Record {
+                values: Map::from_iter([("Stage".to_owned(), Value::from("New"))]),
+                fields: ["Stage".to_owned()].into(),
+            },
+            modified_at: None,
+            read_at: None,
+        });
+        let finish = Finish {
+            seen,
+            ..finish(claim, &[])
+        };
+        store.finish(vec![finish]).await.unwrap();
+        (no, wanted)
+    };
+    let (old, _) = close_one().await;
+    hand.advance(59 * DAY);
+    let (_, wanted) = close_one().await;
+    hand.advance(2 * DAY);
+    wait_until_async(async || {
+        hand.advance(Duration::from_millis(100));
+        store.body(old).await.unwrap().is_none()
+    })
+    .await;
+    let found = store.snapshots(vec![wanted]).await.unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+/// A clock that ran ahead once does not hide the downtimes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downtime_is_seen_after_the_clock_was_set_back() {
+    let folder = TempDir::new().unwrap();
+    let ahead = Timestamp::from_second(1_800_000_000).unwrap();
+    let right = Timestamp::from_second(1_700_000_000).unwrap();
+    for now in [ahead, right] {
+        let (clock, _hand) = Clock::simulated(now);
+        let store = open(settings(folder.path()), &clock).await.unwrap();
+        store.close().await;
+    }
+    let later = right + Duration::from_secs(3 * 3600);
+    let (clock, _hand) = Clock::simulated(later);
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let gaps = store.gaps(10).await.unwrap();
+    assert!(
+        gaps.iter().any(|it| it.from <= right && it.until >= later),
+        "{gaps:?}"
+    );
 }
 
 async fn wait_until_async(condition: impl AsyncFn() -> bool) {

@@ -8,6 +8,7 @@ use std::{
         mpsc::{self, Receiver, SyncSender},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -22,6 +23,9 @@ const PASSIVE_BYTES: u64 = 32 << 20;
 const RESTART_BYTES: u64 = 64 << 20;
 /// A log that could not begin anew, since somebody reads it, is tried again after so many bytes more.
 const AGAIN_BYTES: u64 = 8 << 20;
+
+/// The writer waits no longer for a reader before it goes on with the log as it is.
+const RESTART_WAIT: Duration = Duration::from_secs(1);
 
 /// The thread that runs passive checkpoints, and the writer's view of the log.
 #[derive(Debug)]
@@ -97,9 +101,12 @@ impl Checkpointer {
 
     /// Stands still until the whole log is in the file and can begin anew; false while somebody still reads it.
     pub(super) fn restart(&mut self, connection: &Connection) -> Result<bool, Fault> {
-        let busy: i64 = connection
+        connection.busy_timeout(RESTART_WAIT)?;
+        let busy: rusqlite::Result<i64> = connection
             .prepare_cached("PRAGMA wal_checkpoint(RESTART)")?
-            .query_row([], |row| row.get(0))?;
+            .query_row([], |row| row.get(0));
+        connection.busy_timeout(file::BUSY_WAIT)?;
+        let busy = busy?;
         self.restart_at = if busy == 0 {
             self.frames.store(0, Ordering::Relaxed);
             self.asked_at = 0;

@@ -22,7 +22,7 @@ const APPLICATION_ID: i64 = 0x7a6f_686b;
 /// a page empty (docs/decisions/0002-store-layout.md).
 pub(super) const PAGE_BYTES: u64 = 8192;
 /// How long a connection waits for a lock of another connection of ours.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Statements kept prepared.
 const STATEMENTS_MAX: usize = 96;
 
@@ -105,6 +105,7 @@ pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn connect_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_WAIT)?;
     connection.execute_batch("PRAGMA synchronous = FULL;")?;
     Ok(connection)
 }

@@ -16,7 +16,7 @@ use super::{encode, file, names::Names, totals::Totals};
 use crate::{
     event::{
         Change, ConnectionName, Delivery, DestinationName, ModuleName, QuarantineReason, Record,
-        RecordId, RecordKey,
+        RecordId, RecordKey, SourceName,
     },
     store::{
         error::{Refusal, StoreError},
@@ -229,12 +229,17 @@ impl Readers {
         self.run(move |connection, names| {
             connection
                 .prepare_cached(
-                    "SELECT no, kind, id, reason, detail, at, destination FROM quarantine ORDER BY no DESC LIMIT ?1",
+                    "SELECT q.no, q.kind, q.id, q.reason, q.detail, q.at, q.destination,
+                     coalesce(e.source, n.source), e.module, e.record
+                     FROM quarantine AS q
+                     LEFT JOIN event AS e ON e.no = q.change_no
+                     LEFT JOIN notification AS n ON n.no = q.notification_no
+                     ORDER BY q.no DESC LIMIT ?1",
                 )?
                 .query_map(params![limit], |row| {
                     let kind = QuarantinedKind::parse(row.get_ref(1)?.as_str()?);
                     let reason = QuarantineReason::parse(row.get_ref(3)?.as_str()?);
-                    let destination: Option<i64> = row.get(6)?;
+                    let name = |no: Option<i64>| no.map(|it| names.text(it)).transpose();
                     Ok(Quarantined {
                         no: row.get(0)?,
                         kind: kind.ok_or(rusqlite::Error::InvalidQuery)?,
@@ -242,9 +247,10 @@ impl Readers {
                         reason: reason.ok_or(rusqlite::Error::InvalidQuery)?,
                         detail: row.get(4)?,
                         at: encode::time(row, 5)?,
-                        destination: destination
-                            .map(|no| names.text(no).map(DestinationName::new))
-                            .transpose()?,
+                        destination: name(row.get(6)?)?.map(DestinationName::new),
+                        source: name(row.get(7)?)?.map(SourceName::new),
+                        module: row.get::<_, Option<String>>(8)?.map(ModuleName::new),
+                        record: row.get::<_, Option<String>>(9)?.map(RecordId::new),
                     })
                 })?
                 .collect()

@@ -215,8 +215,8 @@ fn delete_events(connection: &Connection, keep: Keep, after: i64) -> Result<Opti
     if oldest < keep.records {
         connection
             .prepare_cached(
-                "DELETE FROM snapshot WHERE event_no > ?1 AND event_no <= ?2 AND key IN
-                 (SELECT key FROM event WHERE no > ?1 AND no <= ?2 AND closed_at < ?3)",
+                "DELETE FROM snapshot WHERE event_no > ?1 AND event_no <= ?2
+                 AND EXISTS (SELECT 1 FROM event AS e WHERE e.no = snapshot.event_no AND e.closed_at < ?3)",
             )?
             .execute(params![after, to, keep.records])?;
     }
