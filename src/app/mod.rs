@@ -157,9 +157,16 @@ impl App {
     /// Waits for the end of a part that should run until it is told to stop.
     pub async fn part_ended(&self) {
         let mut core = self.core.lock().await;
-        match core.as_mut() {
-            Some(core) => core.part_ended().await,
-            None => std::future::pending().await,
+        let core = async {
+            match core.as_mut() {
+                Some(core) => core.part_ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = core => {}
+            () = self.public.part_ended() => {}
+            () = self.admin.part_ended() => {}
         }
     }
 
@@ -173,15 +180,23 @@ impl App {
         let core = self.core.lock().await.take();
         let core = match core {
             Some(core) => core.stop(left()).await,
-            None => true,
+            // A reload that was cut off took it.
+            None => false,
         };
-        let admin = self.admin.stop(ADMIN_CLOSE_MAX).await.is_ok();
+        if self.admin.stop(ADMIN_CLOSE_MAX).await.is_err() {
+            tracing::debug!("closed connections of the admin port");
+        }
         let store = timeout(STORE_CLOSE_MAX, self.store.close()).await.is_ok();
-        public && core && admin && store
+        public && core && store
     }
 }
 
 impl Served {
+    async fn part_ended(&self) {
+        let mut tasks = self.tasks.lock().await;
+        tasks.join_next().await;
+    }
+
     async fn stop(&self, deadline: Duration) -> Result<(), Elapsed> {
         self.stop.cancel();
         let mut tasks = self.tasks.lock().await;

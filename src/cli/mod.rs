@@ -16,6 +16,7 @@ mod sim;
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,9 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
 }
 
+/// Done.
+const SUCCESS: u8 = 0;
+
 /// Failed.
 const FAILED: u8 = 1;
 
@@ -55,6 +59,9 @@ const USAGE: u8 = 2;
 
 /// Bad configuration (`EX_USAGE`).
 const BAD_CONFIGURATION: u8 = 64;
+
+/// How long calls that block a thread may hold up the end of the process.
+const BLOCKED_MAX: Duration = Duration::from_secs(2);
 
 /// Why a command ended with another code than [`FAILED`].
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +98,12 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode 
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(work));
+        .and_then(|runtime| {
+            let result = runtime.block_on(work);
+            // Not for as long as it takes: a write to an output that nobody reads never returns.
+            runtime.shutdown_timeout(BLOCKED_MAX);
+            result
+        });
     result.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             // Who reads us has read enough, as `head` does.

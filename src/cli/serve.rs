@@ -1,21 +1,25 @@
 //! `zohook serve`.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, pin::pin, process::ExitCode, time::Duration};
 
 use clap::Args;
 use clock::Clock;
 use secrecy::SecretString;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
 use tracing::{error, info, warn};
 
 use crate::{
+    admin::NoToken,
     app::{App, Options, StoreUrl},
     config::{self, Fingerprint},
     deliver,
     telemetry::{self, Format},
 };
 
-use super::{BAD_CONFIGURATION, FAILED};
+use super::{BAD_CONFIGURATION, Ended, FAILED, SUCCESS};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -43,6 +47,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if !telemetry::is_filter(&arguments.log) {
+        let text = format!(
+            "ZOHOOK_LOG or --log: `{}` is no filter; try info, debug or zohook=debug,warn",
+            arguments.log
+        );
+        return Err(Ended::BadConfiguration(text).into());
+    }
     telemetry::init(arguments.log_format, &arguments.log, deliver::SILENCED)?;
     // Before the file is read: a change from here on is noticed.
     let known = Fingerprint::of(&arguments.routes);
@@ -64,18 +75,25 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         admin_tokens: secrets("ZOHOOK_ADMIN_TOKEN"),
         store_keys: secrets("ZOHOOK_STORE_KEY"),
     };
-    let app = App::start(config, options, Clock::real()).await?;
+    let app = App::start(config, options, Clock::real()).await;
+    let app = app.map_err(|error| match error.downcast::<NoToken>() {
+        Ok(error) => Ended::BadConfiguration(error.to_string()).into(),
+        Err(error) => error,
+    })?;
     info!(
         public = %app.public_address(),
         admin = %app.admin_address(),
         version = env!("CARGO_PKG_VERSION"),
         "zohook accepts"
     );
-    let why = until_told_to_stop(&app, known).await?;
+    let drain = Duration::from_secs(arguments.drain_seconds);
+    let Stop { why, within } = until_told_to_stop(&app, known, drain).await?;
     info!(why, "stopping");
-    if app.stop(Duration::from_secs(arguments.drain_seconds)).await {
+    if app.stop(within).await {
         info!("stopped; all that was accepted is kept");
-        Ok(ExitCode::SUCCESS)
+        // Whoever restarts what failed must see that nobody asked for this.
+        let ended = if why == PART_ENDED { FAILED } else { SUCCESS };
+        Ok(ExitCode::from(ended))
     } else {
         warn!(
             "stopped before everything in flight came back; it is delivered again after the next start"
@@ -95,27 +113,51 @@ fn secrets(name: &str) -> Vec<SecretString> {
         .collect()
 }
 
-/// SIGTERM and SIGINT stop; SIGHUP and a changed file reload.
-async fn until_told_to_stop(app: &App, mut known: Fingerprint) -> anyhow::Result<&'static str> {
+/// Why we stop when nobody told us to.
+const PART_ENDED: &str = "a part ended";
+
+/// Told to stop, or having to.
+struct Stop {
+    why: &'static str,
+    /// What is left of the time it may take.
+    within: Duration,
+}
+
+/// SIGTERM and SIGINT stop; SIGHUP and a changed file reload. A reload under way is ended first, so that nothing of it is
+/// left half done.
+async fn until_told_to_stop(
+    app: &App,
+    mut known: Fingerprint,
+    drain: Duration,
+) -> anyhow::Result<Stop> {
+    let clock = Clock::real();
+    let stop = |why, within| Ok(Stop { why, within });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = interrupt.recv() => return Ok("SIGINT"),
+            _ = terminate.recv() => return stop("SIGTERM", drain),
+            _ = interrupt.recv() => return stop("SIGINT", drain),
             () = app.part_ended() => {
                 error!("a part of zohook ended by itself");
-                return Ok("a part ended");
+                return stop(PART_ENDED, drain);
             }
             _ = hang_up.recv() => {}
             () = app.file_changed(&known) => {}
         }
         known = known.again();
-        tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = interrupt.recv() => return Ok("SIGINT"),
-            _ = app.reload(&config::environment) => {}
+        let mut reload = pin!(app.reload(&config::environment));
+        let why = tokio::select! {
+            _ = reload.as_mut() => continue,
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        let told_at = clock.monotonic();
+        if timeout(drain, reload).await.is_err() {
+            warn!("the reload under way did not end");
         }
+        let spent = clock.monotonic().saturating_sub(told_at);
+        return stop(why, drain.saturating_sub(spent));
     }
 }

@@ -2,9 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use url::Url;
-
-use crate::deliver::{AmqpSettings, Exchange, ExchangeKind, Queue, QueueKind};
+use crate::deliver::{AmqpSettings, Exchange, ExchangeKind, Queue, QueueKind, is_broker_url};
 
 use super::{
     destinations::timeout,
@@ -66,12 +64,12 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<AmqpS
 }
 
 fn broker_url(text: &str) -> Result<(), &'static str> {
-    let url = Url::parse(text).ok();
-    let fits = |url: &Url| ["amqp", "amqps"].contains(&url.scheme()) && url.has_host();
-    if url.is_some_and(|it| fits(&it)) {
+    if is_broker_url(text) {
         Ok(())
     } else {
-        Err("expected a URL that begins with amqp:// or amqps://")
+        Err(
+            "expected a URL that begins with amqp:// or amqps:// and whose parameters, if any, can be read",
+        )
     }
 }
 

@@ -230,6 +230,13 @@ fn sections(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         &routes,
     );
     nothing_is_empty(reader, root, &sources, &routes);
+    if connections
+        .values()
+        .any(|it| !typed::is_loopback(&it.api_url))
+    {
+        // Against a simulator they are what makes the file work as it stands.
+        reader.warn_of_known_secrets();
+    }
     Some(Config {
         service,
         connections,

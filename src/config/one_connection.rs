@@ -150,6 +150,7 @@ fn forget_refresh_token(node: &mut Node) {
                     text: "not yet known".to_owned(),
                     style: Style::Quoted,
                     substituted: true,
+                    by_fallback: false,
                 }),
                 span: at.clone(),
                 at,

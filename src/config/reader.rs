@@ -21,6 +21,8 @@ pub(super) struct Reader<'a> {
     found: Vec<Found>,
     /// Where the scalars begin that are known to be no secret.
     readable: BTreeSet<usize>,
+    /// Secrets that the file itself gives, as fallbacks.
+    known: Vec<(Span, String)>,
 }
 
 struct Found {
@@ -69,6 +71,7 @@ impl<'a> Reader<'a> {
             source,
             found: vec![],
             readable: BTreeSet::new(),
+            known: vec![],
         }
     }
 
@@ -145,6 +148,25 @@ impl<'a> Reader<'a> {
             message: message.into(),
             hint: Some(hint.into()),
         });
+    }
+
+    /// This secret came from a fallback in the file.
+    pub(super) fn is_known(&mut self, secret: &Node) {
+        self.known.push((secret.at.clone(), secret.path.clone()));
+    }
+
+    /// Whoever reads the file knows these secrets.
+    pub(super) fn warn_of_known_secrets(&mut self) {
+        for (at, path) in std::mem::take(&mut self.known) {
+            self.found.push(Found {
+                severity: Severity::Warning,
+                at,
+                path,
+                message: "this secret is the fallback that the file gives: whoever can read the file knows it"
+                    .to_owned(),
+                hint: Some("set the variable; leave fallbacks of secrets to tests".to_owned()),
+            });
+        }
     }
 
     /// A mapping with these keys and no others.

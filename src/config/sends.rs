@@ -191,6 +191,7 @@ mod tests {
                 text: text.to_owned(),
                 style,
                 substituted: false,
+                by_fallback: false,
             };
             assert_eq!(literal(&scalar), expected, "{text}");
         };

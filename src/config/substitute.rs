@@ -65,8 +65,11 @@ pub(super) fn substitute(reader: &mut Reader<'_>, node: &mut Node, origins: Orig
         return;
     }
     let mut new = String::new();
-    let mut broken = false;
+    let (mut broken, mut by_fallback) = (false, false);
     for part in parts(&text) {
+        if let PartKind::Variable { name, .. } = part.kind {
+            by_fallback |= (origins.variable)(name).is_none();
+        }
         match resolve(part.kind, origins) {
             Ok(value) => new.push_str(&value),
             Err(Missing { message, hint }) => {
@@ -78,6 +81,7 @@ pub(super) fn substitute(reader: &mut Reader<'_>, node: &mut Node, origins: Orig
     }
     if let Value::Scalar(scalar) = &mut node.value {
         scalar.substituted = new != text;
+        scalar.by_fallback = by_fallback;
         scalar.text = new;
     }
     if broken {

@@ -97,10 +97,15 @@ impl Reader<'_> {
             self.empty_secret(node);
             return None;
         }
-        let text = self.scalar(node, what)?.text.as_str();
+        let scalar = self.scalar(node, what)?;
+        let text = scalar.text.as_str();
         if text.trim().is_empty() {
             self.empty_secret(node);
             return None;
+        }
+        // A URL is an address first, and often that of this machine.
+        if scalar.by_fallback && !text.contains("://") {
+            self.is_known(node);
         }
         Some(text)
     }

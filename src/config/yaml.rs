@@ -44,6 +44,8 @@ pub(super) struct Scalar {
     pub(super) style: Style,
     /// The text is no longer what the file says.
     pub(super) substituted: bool,
+    /// And came from a `:-fallback`, which the file says after all.
+    pub(super) by_fallback: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +152,7 @@ fn scalar(written: &str, text: String) -> Value {
         text,
         style,
         substituted: false,
+        by_fallback: false,
     })
 }
 

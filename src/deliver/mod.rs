@@ -20,6 +20,7 @@ use crate::event::{ConnectionName, Delivery, DestinationName, OwnWrite, WriteTar
 
 pub use self::{
     amqp::SILENCED,
+    amqp::address::is_broker_url,
     error::{DeliverError, SetupError},
     metrics::Metrics,
     settings::{

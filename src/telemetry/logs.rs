@@ -20,6 +20,11 @@ pub enum Format {
     Text,
 }
 
+/// Whether [`init`] can use this filter.
+pub fn is_filter(filter: &str) -> bool {
+    EnvFilter::try_new(filter).is_ok()
+}
+
 /// Starts logging to stderr (stdout is a destination). `filter` is as `RUST_LOG` has it; whatever it says, events of
 /// the targets in `silenced` stay off: lapin logs returned messages with their content.
 ///

@@ -4,6 +4,6 @@ mod logs;
 mod metrics;
 
 pub use self::{
-    logs::{Format, init},
+    logs::{Format, init, is_filter},
     metrics::{register_process, render},
 };

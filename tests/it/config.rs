@@ -178,6 +178,35 @@ fn the_shipped_file_loads_with_an_empty_environment() {
 }
 
 #[test]
+fn secrets_that_the_file_gives_are_warned_of_once_a_real_org_is_named() {
+    let set = |name: &str| match name {
+        "ZOHO_API_URL" => Some("https://www.zohoapis.com".to_owned()),
+        "ZOHO_ACCOUNTS_URL" => Some("https://accounts.zoho.com".to_owned()),
+        "WATCH_KEY" => Some("a-key-of-our-own".to_owned()),
+        _ => None,
+    };
+    let config = config::load(Path::new("routes.yaml"), &set)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let warned: Vec<_> = config.warnings.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(
+        warned,
+        [
+            "connections.acme.client_id",
+            "connections.acme.client_secret",
+            "connections.acme.refresh_token",
+            "sources.crm.verify.token[0]",
+            "sources.new-lead.verify.header.X-Zohook-Secret[0]",
+        ]
+    );
+    let text = config.warnings.to_string();
+    assert!(
+        text.contains("whoever can read the file knows it"),
+        "{text}"
+    );
+    assert!(!text.contains("try-me"), "{text}");
+}
+
+#[test]
 fn every_key_arrives_in_the_settings() {
     let path = Path::new(FIXTURES).join("all_keys.yaml");
     let config = config::load(&path, &environment).unwrap_or_else(|it| panic!("{it}"));

@@ -22,6 +22,7 @@ mod enrich;
 mod hostile;
 mod pull;
 mod powerloss;
+mod process;
 mod receive;
 mod secrets;
 mod shipped;

@@ -9,6 +9,11 @@ use url::{Host, Url};
 /// Heartbeat where the URL asks for none, in seconds: a dead peer is noticed within twice that.
 const HEARTBEAT_SECONDS: u16 = 10;
 
+/// Whether a text is a broker's URL, with parameters that can be read, if any.
+pub fn is_broker_url(text: &str) -> bool {
+    Address::parse(&SecretString::from(text)).is_ok()
+}
+
 /// One broker. Debug and Display show host, port and virtual host only.
 #[derive(Clone)]
 pub(super) struct Address {

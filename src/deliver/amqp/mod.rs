@@ -1,6 +1,6 @@
 //! Publishing to RabbitMQ: the only place that knows lapin.
 
-mod address;
+pub(super) mod address;
 mod connection;
 mod message;
 mod publisher;

@@ -10,6 +10,8 @@ use crate::{event::ConnectionName, store::mailbox::HeldGaps};
 
 /// How often the store writes down that it works.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A downtime of which only the end is known is taken to be so long.
+const UNKNOWN_DOWNTIME: Duration = Duration::from_hours(24);
 /// The reason of the gap between the last heartbeat and a start.
 const DOWNTIME: &str = "downtime";
 
@@ -59,15 +61,25 @@ impl Transaction<'_> {
     /// closed yet is lengthened, so that a loop of crashes makes one row.
     pub(super) fn open_downtime_gap(&mut self) -> Result<(), Fault> {
         if self.totals.heartbeat != 0 {
-            let from = super::encode::timestamp(self.totals.heartbeat)?;
-            let until = self.now.max(from);
+            let until = self.now;
+            let beat = super::encode::timestamp(self.totals.heartbeat)?;
+            let from = if beat <= until {
+                beat
+            } else {
+                // The clock was set back, so nobody knows how long.
+                until.checked_sub(UNKNOWN_DOWNTIME).unwrap_or(until)
+            };
             let lengthened = self
                 .statements
                 .get(
-                    "UPDATE gap SET until_at = max(until_at, ?2)
+                    "UPDATE gap SET until_at = max(until_at, ?2), from_at = min(from_at, ?3)
                      WHERE closed_at IS NULL AND connection IS NULL AND reason = ?1",
                 )?
-                .execute(params![DOWNTIME, until.as_microsecond()])?;
+                .execute(params![
+                    DOWNTIME,
+                    until.as_microsecond(),
+                    from.as_microsecond()
+                ])?;
             if lengthened == 0 {
                 insert_gap(self.connection, None, DOWNTIME, (from, until))?;
             }

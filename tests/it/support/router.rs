@@ -21,6 +21,7 @@ pub(crate) struct Router {
     pub(crate) admin: SocketAddr,
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
+    stdout_unread: bool,
     child: Option<Child>,
 }
 
@@ -34,12 +35,19 @@ impl Router {
             admin: free_address(),
             folder,
             environment: vec![],
+            stdout_unread: false,
             child: None,
         }
     }
 
     pub(crate) fn with_env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Its stdout is a pipe that nobody reads.
+    pub(crate) fn with_stdout_unread(mut self) -> Self {
+        self.stdout_unread = true;
         self
     }
 
@@ -77,13 +85,7 @@ impl Router {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(
-                std::fs::File::options()
-                    .create(true)
-                    .append(true)
-                    .open(self.folder.path().join("stdout"))
-                    .unwrap(),
-            )
+            .stdout(self.stdout())
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
@@ -98,6 +100,26 @@ impl Router {
         .await;
     }
 
+    fn stdout(&self) -> Stdio {
+        if self.stdout_unread {
+            return Stdio::piped();
+        }
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("stdout"));
+        file.unwrap().into()
+    }
+
+    /// Sends a signal, by its short name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().unwrap().to_string();
+        let status = std::process::Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     /// `kill -9`.
     pub(crate) async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -107,12 +129,8 @@ impl Router {
 
     /// SIGTERM, and how it ended.
     pub(crate) async fn stop(&mut self) -> std::process::ExitStatus {
+        self.signal("TERM");
         let mut child = self.child.take().unwrap();
-        let pid = child.id().unwrap().to_string();
-        let status = std::process::Command::new("kill")
-            .args(["-TERM", &pid])
-            .status();
-        assert!(status.unwrap().success());
         tokio::time::timeout(WAIT_MAX, child.wait())
             .await
             .expect("SIGTERM stops it")

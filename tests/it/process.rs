@@ -1,0 +1,100 @@
+//! How `zohook serve` ends, as whoever started it sees it.
+
+use std::{process::Command, time::Duration};
+
+use crate::support::{
+    load::{TOKEN, callback},
+    receiver::{Answer, Receiver},
+    router::{Router, client, until},
+};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn routes(destination: &str) -> String {
+    format!(
+        r#"
+version: 1
+connections:
+  acme: {{ api_url: "http://127.0.0.1:1", accounts_url: "http://127.0.0.1:1", client_id: a, client_secret: b, refresh_token: c }}
+sources:
+  crm: {{ kind: watch, connection: acme, verify: {{ token: [{TOKEN}] }} }}
+destinations:
+  out: {destination}
+routes:
+  leads: {{ on: [Leads.update], enrich: none, send: [ {{ to: out }} ] }}
+"#
+    )
+}
+
+async fn send(router: &Router, records: &[&str], at: u64) {
+    let request = client()
+        .post(router.url("/in/crm"))
+        .json(&callback("update", records, at));
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_nobody_reads_does_not_hold_up_the_end() {
+    let mut router = Router::new(&routes("{ kind: stdout }"))
+        .with_stdout_unread()
+        .with_env("ZOHOOK_DRAIN_SECONDS", "1");
+    router.start().await;
+    // More than a pipe holds.
+    let records: Vec<String> = (1..=1_000).map(|it| it.to_string()).collect();
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    send(&router, &records, 1).await;
+    until("a write that stalls", LONG, async || {
+        let backlog = router.admin("/api/v1/backlog").await;
+        router.ledger().await["ledger"]["changes"]["waiting"] == 0 && backlog.contains("out")
+    })
+    .await;
+    assert_eq!(router.stop().await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_within_a_reload_it_says_what_did_not_come_back() {
+    let hook = Receiver::start().await;
+    hook.answer(Answer::Hang);
+    let url = hook.url("/");
+    let text = routes(&format!(
+        "{{ kind: webhook, url: \"{url}\", allow_networks: [127.0.0.0/8] }}"
+    ));
+    let mut router = Router::new(&text).with_env("ZOHOOK_DRAIN_SECONDS", "1");
+    router.start().await;
+    send(&router, &["1"], 1).await;
+    hook.wait_for(1).await;
+    let reloading = format!("{text}# touched\n");
+    std::fs::write(router.routes_path(), reloading).unwrap();
+    router.signal("HUP");
+    // The old core waits for the webhook now, ten seconds at most.
+    clock::Clock::real().sleep(Duration::from_millis(500)).await;
+    assert_eq!(router.stop().await.code(), Some(1));
+    let log = router.log();
+    assert!(
+        log.contains("stopped before everything in flight came back"),
+        "{log}"
+    );
+}
+
+#[test]
+fn what_must_change_before_a_start_ends_it_with_64() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("routes.yaml");
+    std::fs::write(&file, routes("{ kind: stdout }")).unwrap();
+    let store = format!("sqlite:{}", folder.path().join("zohook.db").display());
+    let check = |arguments: &[&str], says: &str| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_zohook"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--store", &store])
+            .args(arguments)
+            .env_clear()
+            .env("ZOHOOK_ROUTES", &file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(64), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{said}");
+    };
+    check(&["--admin-listen", "0.0.0.0:0"], "set ZOHOOK_ADMIN_TOKEN");
+    check(&["--log", "zohook=loud"], "`zohook=loud` is no filter");
+    check(&["--routes", "/nowhere/routes.yaml"], "cannot be read");
+}
