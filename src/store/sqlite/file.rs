@@ -36,7 +36,7 @@ pub(in crate::store) struct Lock {
 pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
     let unusable = |detail: String| StoreError::Unusable { detail };
     let directory = directory(path);
-    fs::create_dir_all(&directory)
+    make_directory(&directory)
         .map_err(|error| unusable(format!("cannot make {}: {error}", directory.display())))?;
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
@@ -159,14 +159,29 @@ fn prepare_format(connection: &Connection) -> rusqlite::Result<usize> {
     Ok(found.max(STEPS.len()))
 }
 
+/// Each that is made is fsynced into the one above, else a power loss could take the store with its directory.
+fn make_directory(directory: &Path) -> std::io::Result<()> {
+    let is_missing = |it: &&Path| !it.as_os_str().is_empty() && !it.is_dir();
+    let missing: Vec<_> = directory.ancestors().take_while(is_missing).collect();
+    fs::create_dir_all(directory)?;
+    for made in missing {
+        File::open(parent(made))?.sync_all()?;
+    }
+    Ok(())
+}
+
 fn sync_directory(path: &Path) -> std::io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
 
 fn directory(path: &Path) -> PathBuf {
+    parent(path).to_owned()
+}
+
+fn parent(path: &Path) -> &Path {
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) | None => PathBuf::from("."),
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
     }
 }
 
