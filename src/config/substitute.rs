@@ -119,6 +119,11 @@ fn resolve(part: PartKind<'_>, origins: Origins<'_>) -> Result<String, Missing> 
 
 /// A secret file, without the line break that ends it.
 pub(super) fn read(path: &Path) -> Result<String, String> {
+    // Before it is opened: a pipe would wait for its writer.
+    let is_file = path.metadata().map_err(|error| error.kind().to_string())?;
+    if !is_file.is_file() {
+        return Err("it is no ordinary file".to_owned());
+    }
     let file = File::open(path).map_err(|error| error.kind().to_string())?;
     let mut text = String::new();
     file.take(FILE_BYTES_MAX + 1)

@@ -84,9 +84,6 @@ async fn receive(
 ) -> Result<Accepted, Refusal> {
     let Incoming { entry, head, peer } = request;
     let method = method(&head.method, &entry.source.kind)?;
-    let Ok(_slot) = port.slots.try_acquire() else {
-        return busy(port, entry, Err(Refused::Busy)).map_err(Refusal::from);
-    };
     let limits = &sources.limits;
     let mut room = Room::of(&port.body_bytes);
     let reading = intake::read(&head.headers, body, limits.body_bytes, &mut room);
@@ -94,6 +91,9 @@ async fn receive(
         return Err(Refused::Timeout.into());
     };
     let sent = busy(port, entry, sent)?;
+    // Only now: many bodies on one connection of HTTP/2 that never come must not keep others out.
+    let slot = port.slots.try_acquire().map_err(|_| Refused::Busy);
+    let _slot = busy(port, entry, slot)?;
     let refusal = |why| Refusal {
         why,
         body_bytes: Some(sent.len()),

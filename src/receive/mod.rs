@@ -73,7 +73,7 @@ pub struct PublicPort {
     parts: Parts,
     sources: ArcSwap<Sources>,
     refusals: Refusals,
-    /// Requests being read or stored; a connection of HTTP/2 can bring many.
+    /// Requests that were read and are being stored; a connection of HTTP/2 can bring many.
     slots: Semaphore,
     /// Bytes of their bodies.
     body_bytes: Semaphore,

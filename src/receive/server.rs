@@ -28,13 +28,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Peer, PublicPort, handler::handle, metrics::Counted};
 
 /// Requests at one time on one connection of HTTP/2.
-const STREAMS_MAX: u32 = 64;
+const STREAMS_MAX: u32 = 16;
 
 /// Bytes of a request's line and headers.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// The same for HTTP/2, which counts them differently.
-const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
+/// The same for HTTP/2, of each of the requests at one time.
+const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
 
 /// After a failed accept (no file descriptors left), to not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

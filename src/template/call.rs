@@ -43,14 +43,8 @@ pub(super) fn lower(
             Ok((Node::If(Box::new([a, b, c])), kind))
         }
         (operators::INDEX, [of, key]) => lowering.index(expr, of, key),
-        (operators::EQUALS, [a, b]) => {
-            let (a, b) = (lowering.expr(a)?.0, lowering.expr(b)?.0);
-            Ok((Node::Equal(Box::new([a, b])), Type::Bool))
-        }
-        (operators::NOT_EQUALS, [a, b]) => {
-            let (a, b) = (lowering.expr(a)?.0, lowering.expr(b)?.0);
-            Ok((Node::Differ(Box::new([a, b])), Type::Bool))
-        }
+        (operators::EQUALS, [a, b]) => equality(lowering, expr, [a, b], Node::Equal),
+        (operators::NOT_EQUALS, [a, b]) => equality(lowering, expr, [a, b], Node::Differ),
         (operators::IN, [item, of]) => contained(lowering, expr, item, of),
         (operators::NEGATE, [a]) => {
             let (a, kind) = lowering.expr(a)?;
@@ -124,6 +118,20 @@ fn logic(
         boolean(lowering, operator, b)?,
     ];
     Ok((make(Box::new(nodes)), Type::Bool))
+}
+
+fn equality(
+    lowering: &mut Lowering<'_>,
+    expr: &IdedExpr,
+    [a, b]: [&IdedExpr; 2],
+    make: fn(Box<[Node; 2]>) -> Node,
+) -> Result<Typed, CompileError> {
+    let ((a, a_kind), (b, b_kind)) = (lowering.expr(a)?, lowering.expr(b)?);
+    if !types::comparable(a_kind, b_kind) {
+        let message = format!("{} and {} are never equal", a_kind.name(), b_kind.name());
+        return Err(lowering.error(expr, message));
+    }
+    Ok((make(Box::new([a, b])), Type::Bool))
 }
 
 fn operator_order(name: &str) -> Option<Order> {

@@ -177,7 +177,12 @@ impl Lowering<'_> {
         Ok(if test {
             (Node::HasField(var, field.to_owned()), Type::Bool)
         } else {
-            (Node::Field(var, field.to_owned()), Type::Any)
+            let kind = match (var, field) {
+                (Var::Event, "changed") => Type::List,
+                (Var::Event, _) => Type::Text,
+                (Var::Record | Var::Before | Var::Source | Var::Body | Var::Now, _) => Type::Any,
+            };
+            (Node::Field(var, field.to_owned()), kind)
         })
     }
 

@@ -108,6 +108,12 @@ pub(super) fn ordered(a: Type, b: Type) -> bool {
     }
 }
 
+/// Whether `a == b` may be true. Anything may be null.
+pub(super) fn comparable(a: Type, b: Type) -> bool {
+    let any = |it| matches!(it, Type::Any | Type::Null);
+    any(a) || any(b) || a == b || (a.is_number() && b.is_number())
+}
+
 /// The type a call gives; `None` if its first argument can never be right.
 pub(super) fn call(function: Function, first: Type) -> Option<Type> {
     use Type::{Bytes, Double, Int, List, Map, Span, Text, Time, Uint};

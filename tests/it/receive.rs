@@ -532,6 +532,34 @@ async fn a_slow_body_is_408_and_a_slow_head_is_cut_off() {
     within(stream.read_to_end(&mut rest)).await.unwrap();
 }
 
+/// As one connection of HTTP/2 can bring them.
+#[tokio::test]
+async fn bodies_that_do_not_come_keep_nobody_out() {
+    let mut limits = limits();
+    limits.connections = 2;
+    let app = App::start_with(limits, Duration::from_secs(5)).await;
+    let head = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+    let mut stream = app.connect().await;
+    stream.write_all(head).await.unwrap();
+    // POST /in/crm on ten streams, none of which ends (RFC 9113, 6.2; RFC 7541: indexed and literal fields).
+    for number in 0..10_u8 {
+        let mut fields = vec![0x83, 0x86, 0x04, 7];
+        fields.extend_from_slice(b"/in/crm");
+        fields.extend_from_slice(&[0x01, 1, b'h']);
+        let length = u8::try_from(fields.len()).unwrap();
+        let mut frame = vec![0, 0, length, 1, 4, 0, 0, 0, 2 * number + 1];
+        frame.extend(fields);
+        stream.write_all(&frame).await.unwrap();
+    }
+    within(async {
+        while app.metric("zohook_requests_in_flight", None) < 10 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    app.post("crm", &callback("1")).await.accepted();
+}
+
 #[tokio::test]
 async fn one_connection_serves_many_requests() {
     let app = App::start().await;

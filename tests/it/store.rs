@@ -491,6 +491,25 @@ async fn a_second_opener_is_told_which_file_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_opener_is_told_by_whatever_name_it_comes() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let path = settings(folder.path()).path;
+    let other = |name: &str| Settings {
+        path: folder.path().join(name),
+        ..settings(folder.path())
+    };
+    std::os::unix::fs::symlink(&path, folder.path().join("link.db")).unwrap();
+    let error = open(other("link.db"), &clock).await.unwrap_err();
+    assert!(error.to_string().contains("zohook.db.lock"), "{error}");
+    std::fs::hard_link(&path, folder.path().join("hard.db")).unwrap();
+    let error = open(other("hard.db"), &clock).await.unwrap_err();
+    assert!(error.to_string().contains("hard links"), "{error}");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_sequence_never_falls_over_a_restart_even_when_the_clock_does() {
     let folder = TempDir::new().unwrap();
     let (late, _) = Clock::simulated(Timestamp::from_second(1_800_000_000).unwrap());
@@ -878,6 +897,40 @@ async fn a_full_disk_refuses_loses_nothing_and_recovers() {
         ledger.notifications.accepted,
         u64::try_from(accepted.len()).unwrap()
     );
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_on_a_full_disk_waits_for_room() {
+    let Some(disk) = SmallDisk::mount() else {
+        panic!("a small disk cannot be mounted here: run the tests as root");
+    };
+    let clock = Clock::real();
+    let store = open(settings(disk.path()), &clock).await.unwrap();
+    store.accept(accept(&clock, &["1"])).await.unwrap();
+    // The log stays, as after a crash.
+    let holder = rusqlite::Connection::open(settings(disk.path()).path).unwrap();
+    let count = "SELECT count(*) FROM open_change";
+    let open_changes: i64 = holder.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(open_changes, 1);
+    store.close().await;
+    let filler = disk.path().join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut file, &[b'x'; 512]).is_ok() {}
+    drop(file);
+    let store = open(settings(disk.path()), &clock).await.unwrap();
+    assert!(!store.ready());
+    assert_eq!(quick(store.claim(1)).await.len(), 1);
+    let refused = store.accept(accept(&clock, &["2"])).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable { .. })),
+        "{refused:?}"
+    );
+    std::fs::remove_file(&filler).unwrap();
+    wait_until(|| store.ready()).await;
+    store.accept(accept(&clock, &["2"])).await.unwrap();
+    let gaps = store.gaps(10).await.unwrap();
+    assert!(gaps.iter().any(|it| it.reason == "downtime"), "{gaps:?}");
     store.close().await;
 }
 

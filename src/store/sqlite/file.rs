@@ -2,6 +2,8 @@
 
 use std::{
     fs::{self, File, TryLockError},
+    io::ErrorKind,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -38,6 +40,7 @@ pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
     let directory = directory(path);
     make_directory(&directory)
         .map_err(|error| unusable(format!("cannot make {}: {error}", directory.display())))?;
+    let path = &one_name(path).map_err(unusable)?;
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
     let lock_path = PathBuf::from(lock_path);
@@ -59,6 +62,23 @@ pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
             lock_path.display()
         ))),
     }
+}
+
+/// The same for whoever means the same file, so that its lock is the same too.
+fn one_name(path: &Path) -> Result<PathBuf, String> {
+    let metadata = match path.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
+        Err(error) => return Err(format!("cannot look at {}: {error}", path.display())),
+    };
+    if metadata.nlink() > 1 {
+        return Err(format!(
+            "{} has other names (hard links), under which another router could open it: leave one",
+            path.display()
+        ));
+    }
+    path.canonicalize()
+        .map_err(|error| format!("cannot find where {} is: {error}", path.display()))
 }
 
 /// Opens or creates the file, and migrates it.

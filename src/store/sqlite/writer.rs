@@ -79,6 +79,8 @@ pub(in crate::store) struct Writer {
     pub(super) beat_at: Option<Duration>,
     pub(super) failed_at: Option<Duration>,
     pub(super) disk_full: bool,
+    /// The downtime before this start is written down.
+    begun: bool,
     /// The log may give room back.
     pub(super) restart_wanted: bool,
     pub(super) used_bytes: u64,
@@ -113,6 +115,7 @@ impl Writer {
             beat_at: None,
             failed_at: None,
             disk_full: false,
+            begun: false,
             restart_wanted: false,
             used_bytes: 0,
             rounds: 0,
@@ -120,12 +123,17 @@ impl Writer {
             _lock: lock,
         };
         this.load(connection).map_err(|fault| unusable(&fault))?;
-        this.write(|transaction| {
+        let begun = this.write(|transaction| {
             transaction.open_downtime_gap()?;
             transaction.beat();
             Ok(())
-        })
-        .map_err(|fault| unusable(&fault))?;
+        });
+        match begun {
+            Ok(()) => this.begun = true,
+            // It starts all the same: who calls is told 503 and comes again, what is stored goes out.
+            Err(Fault::Full) => {}
+            Err(fault) => return Err(unusable(&fault)),
+        }
         this.tell_ready();
         Ok((this, readers))
     }
@@ -198,9 +206,13 @@ impl Writer {
         let waiting = Arc::clone(&self.parts.waiting);
         let clock = self.parts.clock.clone();
         let gaps = std::mem::take(&mut self.gaps);
+        let begun = self.begun;
         let mut accepts = Some(accepts);
         let result = self.write(|transaction| {
             if chores {
+                if !begun {
+                    transaction.open_downtime_gap()?;
+                }
                 transaction.write_gaps(&gaps)?;
                 transaction.beat();
             }
@@ -227,6 +239,7 @@ impl Writer {
         } else {
             self.gaps_at = Some(began);
             self.beat_at = Some(began);
+            self.begun = true;
         }
         let metrics = &self.parts.metrics;
         let took = self.parts.clock.monotonic().saturating_sub(began);
@@ -279,7 +292,9 @@ impl Writer {
         match run() {
             Ok(()) => {
                 scan::apply(&self.parts.waiting, effects);
-                self.disk_full = false;
+                if std::mem::take(&mut self.disk_full) {
+                    tracing::info!("the disk has room again");
+                }
                 self.failed_at = None;
                 Ok(())
             }
