@@ -1,5 +1,6 @@
 //! Proof of sender: a raw notification becomes a [`Notification`], or the reason why not. Only this module can make one.
 
+mod finder;
 mod mask;
 mod preset;
 mod refusal;
