@@ -307,33 +307,34 @@ mod tests {
         /// Whatever stands around the secrets, and however they are written.
         #[test]
         fn what_is_stored_of_json_reads_as_the_masked_body(
-            secrets in prop::collection::vec("[a-c1+:,\\\\/% ]{3,6}[xyz]{2}", 2),
+            starts in prop::collection::vec("[a-c1+:,\\\\/% ]{3,6}", 2),
             texts in prop::collection::vec("[a-c1\":,\\\\/% ]{0,6}", 3),
             ways in prop::collection::vec(any::<u8>(), 3),
             escape in any::<bool>(),
         ) {
             let ([one, two], [name, before, after], [first, second, third]) =
-                (secrets.as_slice(), texts.as_slice(), ways.as_slice()) else { unreachable!() };
+                (starts.as_slice(), texts.as_slice(), ways.as_slice()) else { unreachable!() };
+            let (one, two) = (format!("{one}xz"), format!("{two}yz"));
+            let (one, two) = (one.as_str(), two.as_str());
             let body = json!({
                 name.as_str(): 1, "v": format!("{before}{}{after}", written(one, *first)),
-                "n": [11, 1.1, null, one.as_str(), two.as_str()],
+                "n": [11, 1.1, null, one, two],
                 written(one, *third): { "w": written(two, *second) },
             });
             // Overwritten, so no reader sees it.
             let overwritten = json!({ "v": format!("{before}{}", written(two, *third)) }).to_string();
-            let mut text = format!("{},{}", overwritten.trim_end_matches('}'), &body.to_string()[1..]);
+            let mut text = overwritten.trim_end_matches('}').to_owned();
+            text += &body.to_string().replacen('{', ",", 1);
             if escape {
                 text = text.replace('a', "\\u0061").replace('x', "\\u0078").replace('/', "\\/");
             }
-            let (stored, read) = mask(&[one.as_str(), two.as_str()], text.as_bytes());
+            let (stored, read) = mask(&[one, two], text.as_bytes());
             let again = Body::parse(&stored.clone().into(), None);
             prop_assert_eq!(&again, &read);
             let Ok(Body::Json(value)) = again else { panic!("{stored}") };
             prop_assert_eq!(&value["n"], &json!([11, 1.1, null, MASK, MASK]));
-            // In each of them, the secrets' ends would be left.
-            for end in [one, two].map(|it| &it[it.len() - 2..]) {
-                let ends = stored.matches(end).count();
-                prop_assert_eq!(ends, 0, "{} of {} {}", stored, one, two);
+            for end in ["xz", "yz"] {
+                prop_assert!(!stored.contains(end), "{} of {} {}", stored, one, two);
             }
         }
     }
