@@ -54,7 +54,7 @@ impl Notification {
         self.body.as_ref().map_err(|it| *it)
     }
 
-    /// The bytes to store, secrets masked; [`Body::parse`] reads the same from them.
+    /// The bytes to store, secrets masked; [`Body::parse`] reads the same from them where there is a body at all.
     pub fn stored(&self) -> &Bytes {
         &self.stored
     }
