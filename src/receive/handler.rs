@@ -10,6 +10,7 @@ use axum::{
 use bytes::Bytes;
 use http::{Method, StatusCode, header::CONTENT_TYPE, request};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 
 use super::{
     Entry, Peer, PublicPort, SourceKind, Sources,
@@ -51,7 +52,9 @@ pub(super) async fn handle(State(port): State<Arc<PublicPort>>, request: Request
     let sources = port.sources.load_full();
     let (head, body) = request.into_parts();
     let name = head.uri.path().strip_prefix("/in/").unwrap_or_default();
-    let Some(entry) = sources.by_name.get(name) else {
+    // Proxies may encode what need not be.
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let Some(entry) = sources.by_name.get(name.as_ref()) else {
         port.parts.metrics.unknown.inc();
         return answer::error(StatusCode::NOT_FOUND);
     };

@@ -233,6 +233,7 @@ fn watch_dedup(whole: &Whole<'_>) -> DedupKey {
     hash.update(mark::END);
     match whole.notification.body() {
         Ok(Body::Json(Value::Object(body))) => {
+            hash.update(mark::OBJECT);
             for (name, value) in body {
                 if name != "token" && name != "query_params" {
                     hash_entry(&mut hash, name, value);
@@ -240,6 +241,7 @@ fn watch_dedup(whole: &Whole<'_>) -> DedupKey {
             }
         }
         Ok(Body::Json(_) | Body::Empty | Body::Form(_) | Body::Text(_)) | Err(_) => {
+            hash.update(mark::BYTES);
             hash.update(whole.notification.stored());
         }
     }
@@ -249,8 +251,10 @@ fn watch_dedup(whole: &Whole<'_>) -> DedupKey {
     }
 }
 
-/// What a text of the hash begins with: bytes that UTF-8 never has, so that no two bodies are hashed as the same bytes.
+/// What each part of the hash begins with: bytes that UTF-8 never has, so that no two bodies are hashed as the same bytes.
 mod mark {
+    /// All that follows is a body that is no object.
+    pub(super) const BYTES: [u8; 1] = [0xF7];
     pub(super) const NULL: [u8; 1] = [0xF8];
     pub(super) const FALSE: [u8; 1] = [0xF9];
     pub(super) const TRUE: [u8; 1] = [0xFA];
@@ -326,12 +330,16 @@ mod tests {
     }
 
     fn split_body(source: &Source, body: &str) -> Split {
+        split_bytes(source, body.as_bytes())
+    }
+
+    fn split_bytes(source: &Source, body: &[u8]) -> Split {
         let raw = RawNotification {
             source: &source.name,
             method: Method::Post,
             headers: &HeaderMap::new(),
             query: "",
-            body: Bytes::copy_from_slice(body.as_bytes()),
+            body: Bytes::copy_from_slice(body),
             peer: IpAddr::from([127, 0, 0, 1]),
             received_at: Timestamp::from_millisecond(NOW_MS).unwrap(),
         };
@@ -488,5 +496,17 @@ mod tests {
         assert_ne!(hash(&other, &UPDATE.replace("639787", "639788")), first);
         other.name = SourceName::new("other");
         assert_ne!(hash(&other, &rotated), first);
+    }
+
+    #[test]
+    fn bodies_of_another_kind_have_another_hash() {
+        let mut source = source();
+        source.proof = Proof::default();
+        let hash = |body: &[u8]| split_bytes(&source, body).dedup.unwrap().hash;
+        // As the object is hashed.
+        let like_an_object = b"\xFCa\xF8";
+        let bodies: [&[u8]; 6] = [b"", b"{}", br#"{"a":null}"#, like_an_object, b"[]", b"\xFF"];
+        let hashes: HashSet<_> = bodies.iter().map(|it| hash(it)).collect();
+        assert_eq!(hashes.len(), bodies.len());
     }
 }

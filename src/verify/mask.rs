@@ -1,20 +1,18 @@
 //! Takes the secrets out of a proven body before anything of it is stored.
 
-use std::cmp::Reverse;
+use std::ops::Range;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use memchr::{memchr, memmem};
+use memchr::memchr;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
-use super::Proof;
+use super::{Proof, finder::Finder};
 use crate::event::{Body, Undecodable};
 
 /// What stands in a secret's place.
 const MASK: &str = "***";
-
-/// A shorter secret is masked only where it is a whole value: as a part it would be found everywhere.
-const PART_BYTES_MIN: usize = 4;
 
 /// What JSON is made of besides its strings.
 const OUTSIDE_STRINGS: &str = "{}[]:, \t\r\n+-.0123456789eEtrufalsn";
@@ -27,42 +25,26 @@ enum Found {
     InName,
 }
 
-/// All secrets of a source, in the forms in which they can stand in a text.
+/// Masks all secrets of a source.
 #[derive(Clone, Debug)]
 pub(super) struct Mask {
-    whole: Vec<SecretString>,
-    /// Longest first, so that no secret leaves the rest of a longer one behind.
-    parts: Vec<SecretString>,
-    /// Whether each of them can stand in JSON only within one string, as it is.
+    finder: Finder,
+    /// Whether each of them can stand in JSON only within one string.
     only_in_strings: bool,
+    /// Those that can be a number of JSON which keeps not all of their digits.
+    numbers: Vec<SecretString>,
 }
 
 impl Mask {
     pub(super) fn of(proof: &Proof) -> Self {
-        let whole: Vec<SecretString> = all(proof).cloned().collect();
-        let mut parts: Vec<SecretString> = vec![];
-        for secret in whole.iter().map(ExposeSecret::expose_secret) {
-            if secret.len() < PART_BYTES_MIN {
-                continue;
-            }
-            parts.push(secret.into());
-            if !secret
-                .bytes()
-                .all(|it| it.is_ascii_alphanumeric() || b"-_.*".contains(&it))
-            {
-                let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-                parts.push(encoded.replace('+', "%20").into());
-                parts.push(lower_hex(&encoded).into());
-                parts.push(encoded.into());
-            }
-        }
-        parts.sort_by_key(|it| Reverse(it.expose_secret().len()));
-        let only_in_strings = whole
+        let secrets: Vec<SecretString> = all(proof).cloned().chain(parts_of_basic(proof)).collect();
+        let only_in_strings = secrets
             .iter()
             .all(|it| is_only_in_strings(it.expose_secret()));
+        let is_number = |it: &&SecretString| as_number(it).is_some();
         Self {
-            whole,
-            parts,
+            numbers: secrets.iter().filter(is_number).cloned().collect(),
+            finder: Finder::new(secrets),
             only_in_strings,
         }
     }
@@ -74,22 +56,30 @@ impl Mask {
             Ok(Body::Empty) => Bytes::new(),
             Ok(Body::Json(value)) => {
                 let found = self.mask_value(value);
-                // Without escapes, a string stands in the text as it is. Masked names may have become one.
-                let as_it_is = memchr(b'\\', bytes).is_none() && found != Found::InName;
-                if self.only_in_strings && as_it_is {
+                if memchr(b'\\', bytes).is_some() || found == Found::InName {
+                    // A value that was overwritten by another of its name is not in `value`, and escapes may hide
+                    // it in the bytes; masked names may have become one.
+                    json(value)
+                } else if self.only_in_strings {
+                    // Without escapes, a string stands in the text as it is.
                     self.mask_bytes(bytes)
-                } else if found != Found::Nowhere || self.found_in(bytes) {
-                    serde_json::to_vec(value).map_or_else(|_| value.to_string().into(), Bytes::from)
+                } else if found != Found::Nowhere || self.finder.is_in(bytes) {
+                    json(value)
                 } else {
                     bytes.clone()
                 }
+            }
+            Ok(Body::Form(pairs)) if pairs.is_empty() => {
+                // No bytes read as a form of nothing.
+                *body = Ok(Body::Empty);
+                Bytes::new()
             }
             Ok(Body::Form(pairs)) => {
                 let mut masked = false;
                 for (name, value) in pairs.iter_mut() {
                     masked |= self.mask_text(name) | self.mask_text(value);
                 }
-                if masked || self.found_in(bytes) || reads_otherwise(bytes, pairs) {
+                if masked || self.finder.is_in(bytes) || reads_otherwise(bytes, pairs) {
                     form_urlencoded::Serializer::new(String::new())
                         .extend_pairs(pairs)
                         .finish()
@@ -99,26 +89,21 @@ impl Mask {
                 }
             }
             Ok(Body::Text(text)) => {
-                self.mask_escaped(text);
-                Bytes::from(text.clone())
+                self.mask_text(text);
+                let stored = Bytes::from(std::mem::take(text));
+                // What was no form or JSON because of the secret may be one without it.
+                *body = Body::parse(&stored, None);
+                stored
             }
             Err(_) => self.mask_bytes(bytes),
         }
-    }
-
-    fn is_whole(&self, text: &str) -> bool {
-        self.whole.iter().any(|it| it.expose_secret() == text)
-    }
-
-    fn parts(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().map(ExposeSecret::expose_secret)
     }
 
     fn mask_value(&self, value: &mut Value) -> Found {
         match value {
             Value::Null | Value::Bool(_) => Found::Nowhere,
             Value::Number(number) => {
-                if !self.is_whole(&number.to_string()) {
+                if self.only_in_strings || !self.is_secret(number) {
                     return Found::Nowhere;
                 }
                 *value = MASK.into();
@@ -133,7 +118,7 @@ impl Mask {
             }
             Value::Array(list) => self.mask_all(list),
             Value::Object(object) => {
-                let in_name = object.keys().any(|it| self.found_in(it.as_bytes()));
+                let in_name = object.keys().any(|it| self.finder.is_in(it.as_bytes()));
                 if in_name {
                     *object = std::mem::take(object)
                         .into_iter()
@@ -154,47 +139,28 @@ impl Mask {
         values.fold(Found::Nowhere, |found, it| found.max(self.mask_value(it)))
     }
 
+    fn is_secret(&self, number: &Number) -> bool {
+        let is_rounded = |it| number.is_f64() && as_number(it).as_ref() == Some(number);
+        self.finder.is_in(number.to_string().as_bytes()) || self.numbers.iter().any(is_rounded)
+    }
+
     fn mask_text(&self, text: &mut String) -> bool {
-        if self.is_whole(text) {
-            MASK.clone_into(text);
-            return true;
+        let found = self.finder.find(text.as_bytes());
+        if found.is_empty() {
+            return false;
         }
-        let mut masked = false;
-        for part in self.parts() {
-            if text.contains(part) {
-                *text = text.replace(part, MASK);
-                masked = true;
-            }
-        }
-        masked
-    }
-
-    /// A text may be JSON that does not parse, so a secret may be escaped in it.
-    fn mask_escaped(&self, text: &mut String) {
-        self.mask_text(text);
-        let whole = self.whole.iter().map(ExposeSecret::expose_secret);
-        for secret in whole.filter(|it| it.len() >= PART_BYTES_MIN) {
-            let quoted = Value::from(secret).to_string();
-            let escaped = quoted.trim_matches('"');
-            for form in [escaped.to_owned(), escaped.replace('/', "\\/")] {
-                if form != *secret && text.contains(&form) {
-                    *text = text.replace(&form, MASK);
-                }
-            }
-        }
-    }
-
-    fn found_in(&self, bytes: &[u8]) -> bool {
-        self.parts()
-            .any(|it| memmem::find(bytes, it.as_bytes()).is_some())
+        let masked = without(text.as_bytes(), &found);
+        *text = String::from_utf8_lossy(&masked).into_owned();
+        true
     }
 
     fn mask_bytes(&self, bytes: &Bytes) -> Bytes {
-        let mut masked = bytes.clone();
-        for part in self.parts() {
-            masked = replace(masked, part.as_bytes());
+        let found = self.finder.find(bytes);
+        if found.is_empty() {
+            bytes.clone()
+        } else {
+            without(bytes, &found).into()
         }
-        masked
     }
 }
 
@@ -209,6 +175,29 @@ fn all(proof: &Proof) -> impl Iterator<Item = &SecretString> {
         .chain(proof.hmac.iter().flat_map(|it| &it.secret))
 }
 
+/// The password alone, and both as the header has them.
+fn parts_of_basic(proof: &Proof) -> impl Iterator<Item = SecretString> {
+    proof.basic.iter().flat_map(|it| {
+        let both = it.expose_secret();
+        let password = both.split_once(':').map_or("", |it| it.1);
+        let header = STANDARD.encode(both);
+        [password.into(), header.trim_end_matches('=').into()]
+    })
+}
+
+fn as_number(secret: &SecretString) -> Option<Number> {
+    serde_json::from_str(secret.expose_secret()).ok()
+}
+
+/// Whether JSON without escapes can hold this secret only within one of its strings.
+fn is_only_in_strings(secret: &str) -> bool {
+    !secret.contains('"') && secret.contains(|it| !OUTSIDE_STRINGS.contains(it))
+}
+
+fn json(value: &Value) -> Bytes {
+    serde_json::to_vec(value).map_or_else(|_| value.to_string().into(), Bytes::from)
+}
+
 /// Whether the bytes alone would not give these pairs again.
 fn reads_otherwise(bytes: &Bytes, pairs: &[(String, String)]) -> bool {
     match Body::parse(bytes, None) {
@@ -217,45 +206,16 @@ fn reads_otherwise(bytes: &Bytes, pairs: &[(String, String)]) -> bool {
     }
 }
 
-/// `%2F` as `%2f`.
-fn lower_hex(encoded: &str) -> String {
-    let mut hex_left = 0;
-    encoded
-        .chars()
-        .map(|it| {
-            if it == '%' {
-                hex_left = 2;
-                it
-            } else if hex_left > 0 {
-                hex_left -= 1;
-                it.to_ascii_lowercase()
-            } else {
-                it
-            }
-        })
-        .collect()
-}
-
-fn replace(bytes: Bytes, secret: &[u8]) -> Bytes {
-    let mut masked = Vec::new();
+fn without(bytes: &[u8], secrets: &[Range<usize>]) -> Vec<u8> {
+    let mut masked = Vec::with_capacity(bytes.len());
     let mut copied = 0;
-    for at in memmem::find_iter(&bytes, secret) {
-        masked.extend_from_slice(bytes.get(copied..at).unwrap_or_default());
+    for secret in secrets {
+        masked.extend_from_slice(bytes.get(copied..secret.start).unwrap_or_default());
         masked.extend_from_slice(MASK.as_bytes());
-        copied = at + secret.len();
-    }
-    if copied == 0 {
-        return bytes;
+        copied = secret.end;
     }
     masked.extend_from_slice(bytes.get(copied..).unwrap_or_default());
-    masked.into()
-}
-
-/// Whether a text without escapes can hold this secret only within one of its strings, if it is JSON.
-fn is_only_in_strings(secret: &str) -> bool {
-    secret.len() >= PART_BYTES_MIN
-        && !secret.contains('"')
-        && secret.contains(|it| !OUTSIDE_STRINGS.contains(it))
+    masked
 }
 
 #[cfg(test)]
@@ -285,10 +245,13 @@ mod tests {
 
     #[test]
     fn json_stays_json() {
-        let body = br#"{"token":"s3/cr\u0065t","n":12345,"list":["x s3/cret","s3%2Fcret","s3%2fcret"],"ids":[123456],"s3/cret":"123"}"#;
-        let (stored, body) = mask(&["s3/cret", "12345", "123"], body);
+        let body = br#"{"token":"s3/cr\u0065t","n":[12345678901234567890,123456789012345678901],"list":["x s3/cret","s3%2Fcret"],"ids":[1234567],"s3/cret":1.5}"#;
+        let (stored, body) = mask(
+            &["s3/cret", "12345678901234567890", "123456789012345678901"],
+            body,
+        );
         let expected = json!({
-            "token": "***", "n": "***", "list": ["x ***", "***", "***"], "ids": [123_456], "***": "***"
+            "token": "***", "n": ["***", "***"], "list": ["x ***", "***"], "ids": [1_234_567], "***": 1.5
         });
         assert_eq!(
             serde_json::from_str::<Value>(&stored).ok(),
@@ -327,30 +290,51 @@ mod tests {
         }
     }
 
+    /// A text that holds a secret in one of the ways of encoders, by `way`.
+    fn written(secret: &str, way: u8) -> String {
+        let percent: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        match way % 6 {
+            0 => percent.replace('+', "%20").to_lowercase(),
+            1 => percent,
+            2 => json!({ "in": secret }).to_string(),
+            3 => json!({ "in": json!([secret]).to_string() }).to_string(),
+            4 => json!(secret).to_string().replace('/', "\\/"),
+            _ => secret.to_owned(),
+        }
+    }
+
     proptest! {
-        /// Whatever stands around the secret, and however it is written.
+        /// Whatever stands around the secrets, and however they are written.
         #[test]
         fn what_is_stored_of_json_reads_as_the_masked_body(
-            secret in "[a-c1\":,\\\\/ ]{1,6}",
-            texts in prop::collection::vec("[a-c1\":,\\\\/ ]{0,6}", 3),
+            starts in prop::collection::vec("[a-c1+:,\\\\/% ]{3,6}", 2),
+            texts in prop::collection::vec("[a-c1\":,\\\\/% ]{0,6}", 3),
+            ways in prop::collection::vec(any::<u8>(), 3),
             escape in any::<bool>(),
         ) {
-            let [name, before, after] = texts.as_slice() else { unreachable!() };
+            let ([one, two], [name, before, after], [first, second, third]) =
+                (starts.as_slice(), texts.as_slice(), ways.as_slice()) else { unreachable!() };
+            let (one, two) = (format!("{one}xz"), format!("{two}yz"));
+            let (one, two) = (one.as_str(), two.as_str());
             let body = json!({
-                name.as_str(): 1, "v": format!("{before}{secret}{after}"), "n": [11, 1.1, null, secret.as_str()],
+                name.as_str(): 1, "v": format!("{before}{}{after}", written(one, *first)),
+                "n": [11, 1.1, null, one, two],
+                written(one, *third): { "w": written(two, *second) },
             });
-            let mut text = body.to_string();
+            // Overwritten, so no reader sees it.
+            let overwritten = json!({ "v": format!("{before}{}", written(two, *third)) }).to_string();
+            let mut text = overwritten.trim_end_matches('}').to_owned();
+            text += &body.to_string().replacen('{', ",", 1);
             if escape {
-                text = text.replace('a', "\\u0061").replace('/', "\\/");
+                text = text.replace('a', "\\u0061").replace('x', "\\u0078").replace('/', "\\/");
             }
-            let (stored, read) = mask(&[secret.as_str()], text.as_bytes());
+            let (stored, read) = mask(&[one, two], text.as_bytes());
             let again = Body::parse(&stored.clone().into(), None);
             prop_assert_eq!(&again, &read);
             let Ok(Body::Json(value)) = again else { panic!("{stored}") };
-            prop_assert_eq!(&value["n"][3], MASK);
-            if secret.len() >= PART_BYTES_MIN {
-                let text = value["v"].as_str().unwrap();
-                prop_assert!(!text.contains(&secret), "{}", stored);
+            prop_assert_eq!(&value["n"], &json!([11, 1.1, null, MASK, MASK]));
+            for end in ["xz", "yz"] {
+                prop_assert!(!stored.contains(end), "{} of {} {}", stored, one, two);
             }
         }
     }
@@ -382,5 +366,96 @@ mod tests {
     #[test]
     fn a_longer_secret_is_masked_before_one_inside_it() {
         assert_eq!(mask(&["secret", "secret-2"], b"<secret-2>").0, "<***>");
+    }
+
+    /// Wherever it stands and however it is written.
+    #[test]
+    fn a_secret_is_found_in_every_way_to_write_it() {
+        let gone = |secret: &str, body: &[u8], expected: &str| {
+            assert_eq!(mask(&[secret], body).0, expected);
+        };
+        // 4a: an overwritten value.
+        gone(
+            "secret-12345",
+            br#"{"token":"s\u0065cret-12345","token":null}"#,
+            r#"{"token":null}"#,
+        );
+        // 4b: other encoders.
+        for body in [
+            "k=p%40ss!word~1&x=1",
+            "k=p%40ss%21word~1&x=1",
+            "k=p%40ss%21word%7e1&x=1",
+            "k=%70%40ss%21word%7E1&x=1",
+        ] {
+            gone("p@ss!word~1", body.as_bytes(), "k=***&x=1");
+            let text = format!("see <{body}>");
+            gone("p@ss!word~1", text.as_bytes(), "see <k=***&x=1>");
+            let json = format!(r#"{{"u":"{body}"}}"#);
+            gone("p@ss!word~1", json.as_bytes(), r#"{"u":"k=***&x=1"}"#);
+        }
+        gone("a/b~c d", b"<a%2fb%7Ec+d>", "<***>");
+        // 4c: JSON in a JSON string, in a form field, in what is no UTF-8, and broken.
+        gone(
+            "ab/cd\"ef",
+            br#"{"a":"{\"k\":\"ab\\/cd\\\"ef\"}"}"#,
+            r#"{"a":"{\"k\":\"***\"}"}"#,
+        );
+        gone(
+            "ab/cd-ef",
+            br"JSONString=%7B%22k%22%3A%22ab%5C%2Fcd-ef%22%7D",
+            "JSONString=%7B%22k%22%3A%22***%22%7D",
+        );
+        gone("ab/cd-ef", b"\xFF ab\\/cd-ef", "\u{FFFD} ***");
+        gone(
+            "key=\u{e4}-1234",
+            br#"{"k": "key\u003d\u00E4-1234" "#,
+            r#"{"k": "***" "#,
+        );
+    }
+
+    #[test]
+    fn the_parts_of_basic_are_secrets_too() {
+        let proof = Proof {
+            basic: vec!["user:password-1234".into()],
+            ..Proof::default()
+        };
+        let bytes = Bytes::from_static(
+            b"<user:password-1234> <password-1234> <dXNlcjpwYXNzd29yZC0xMjM0> <user>",
+        );
+        let mut body = Body::parse(&bytes, None);
+        let stored = Mask::of(&proof).apply(&bytes, &mut body);
+        assert_eq!(stored, "<***> <***> <***> <user>");
+    }
+
+    #[test]
+    fn secrets_that_overlap_are_masked_as_one() {
+        let secrets = ["abcdefgh", "efghijkl"];
+        assert_eq!(mask(&secrets, b"<abcdefghijkl>").0, "<***>");
+        assert_eq!(mask(&["abcabcab"], b"<abcabcabcab>").0, "<***>");
+    }
+
+    #[test]
+    fn what_is_stored_reads_as_the_masked_body() {
+        for (secret, text) in [
+            ("my secret-12345", "note=my secret-12345"),
+            ("a\"b12-secret", r#"{"k":"a"b12-secret"}"#),
+            ("secret-12345", "\u{feff}\u{feff}{}"),
+        ] {
+            let (stored, body) = mask(&[secret], text.as_bytes());
+            assert_eq!(Body::parse(&stored.clone().into(), None), body, "{stored}");
+        }
+        let mut nothing = Ok(Body::Form(vec![]));
+        let stored = Mask::of(&Proof::default()).apply(&Bytes::from_static(b"&"), &mut nothing);
+        assert_eq!(Body::parse(&stored, None), nothing);
+    }
+
+    #[test]
+    fn the_secrets_are_not_printed() {
+        let proof = Proof {
+            bearer: vec!["secret-12345".into()],
+            ..Proof::default()
+        };
+        let shown = format!("{:?}", Mask::of(&proof));
+        assert!(!shown.contains("ecret-12"), "{shown}");
     }
 }

@@ -1,5 +1,6 @@
 //! Proof of sender: a raw notification becomes a [`Notification`], or the reason why not. Only this module can make one.
 
+mod finder;
 mod mask;
 mod preset;
 mod refusal;
@@ -53,7 +54,7 @@ impl Notification {
         self.body.as_ref().map_err(|it| *it)
     }
 
-    /// The bytes to store, secrets masked; [`Body::parse`] reads the same from them.
+    /// The bytes to store, secrets masked; [`Body::parse`] reads the same from them where there is a body at all.
     pub fn stored(&self) -> &Bytes {
         &self.stored
     }

@@ -48,6 +48,12 @@ pub(super) fn check(
             return Err(Refusal::Undecodable);
         }
         (Signed::SortedParametersThenBody, Ok(body)) => Cow::Owned(sorted_parameters(raw, body)),
+        // The query is read instead, and the signature does not cover it.
+        (Signed::Body | Signed::TimestampDotBody, _)
+            if raw.body.is_empty() && !raw.query.is_empty() =>
+        {
+            return Err(Refusal::WrongSignature);
+        }
         (Signed::TimestampDotBody, _) => {
             Cow::Owned([timestamp.as_bytes(), b".", &raw.body].concat())
         }

@@ -347,6 +347,38 @@ fn signatures_over_the_body_in_every_algorithm_and_encoding() {
     case(signed_by(Preset::ZohoSign, "x")).check(Err(Refusal::MissingSignature));
 }
 
+/// An empty body is read from the query, so a signature of the body alone proves nothing that is read.
+#[test]
+fn a_signature_that_covers_no_query_proves_none() {
+    let signed = |preset, header, signature: &str| {
+        case(signed_by(preset, "abcdef123456")).header(header, signature)
+    };
+    let of_body = || {
+        let signature = "fonsn/fp4DBvr8GKBL9f9eMJ9E1PjFiiraL7ANKOIGY=";
+        signed(Preset::ZohoSign, "x-zs-webhook-signature", signature)
+    };
+    of_body().check(Ok(()));
+    of_body().query("id=1").check(Err(Refusal::WrongSignature));
+    let of_time_and_body = || {
+        let v = "212ca35cbda5f2e95e48dc25872b50702b034b872b63136b14261f7290e90eb2";
+        let header = format!("t=1699999990000,v={v}");
+        signed(Preset::ZohoPayments, "x-zoho-webhook-signature", &header)
+    };
+    of_time_and_body().check(Ok(()));
+    of_time_and_body()
+        .query("id=1")
+        .check(Err(Refusal::WrongSignature));
+    // A body that is there is read, and not the query.
+    case(signed_by(Preset::ZohoSign, "abcdef123456"))
+        .body(r#"{"x":1}"#)
+        .query("id=1")
+        .header(
+            "x-zs-webhook-signature",
+            "v/JwjzhYWG2hDlzowrjrcU0ysC4fMqyd57oQKUdjZuo=",
+        )
+        .check(Ok(()));
+}
+
 #[test]
 fn each_preset_has_a_word_of_its_own() {
     for preset in Preset::ALL {

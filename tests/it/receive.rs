@@ -296,8 +296,9 @@ async fn only_known_sources_exist() {
         "POST /in",
         "POST /in/crm/",
         "POST /in/crm/x",
-        "POST /in/%63rm",
+        "POST /in/%63rm%2F",
         "POST /in/%FF",
+        "POST /in/crm%",
         "GET /",
         "HEAD /in/other",
         "PATCH /metrics",
@@ -307,9 +308,19 @@ async fn only_known_sources_exist() {
     }
     assert_eq!(
         app.metric("zohook_notifications_unknown_source_total", None),
-        11
+        12
     );
     assert_eq!(app.metric("zohook_notifications_received_total", None), 0);
+}
+
+/// As proxies may write it.
+#[tokio::test]
+async fn a_source_may_be_named_percent_encoded() {
+    let app = App::start().await;
+    for line in ["POST /in/%63rm", "POST /in/cr%6D", "POST /in/%63%72%6d?x=1"] {
+        let answer = app.request(line, "", callback("1").as_bytes()).await;
+        assert_eq!(answer.status, 200, "{line}");
+    }
 }
 
 #[tokio::test]

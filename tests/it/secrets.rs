@@ -12,7 +12,7 @@ use crate::support::{
 
 /// In each place another one, so that a leak names its place. The simulator's own credentials stand where it must
 /// accept them.
-const PLANTED: [(&str, &str); 10] = [
+const PLANTED: [(&str, &str); 11] = [
     ("WATCH_TOKEN", "planted-watch-token"),
     ("WATCH_KEY", "planted-watch-key"),
     ("HOOK_SECRET", "planted-hook-secret"),
@@ -25,6 +25,7 @@ const PLANTED: [(&str, &str); 10] = [
         "AMQP_URL",
         "amqp://planted-amqp-user:planted-amqp-password@127.0.0.1:1/%2f",
     ),
+    ("ZOHOOK_ADMIN_TOKEN", "planted-admin-token"),
     ("BAD_REFRESH", "planted-refresh-token"),
 ];
 
@@ -62,7 +63,6 @@ async fn planted_secrets_appear_nowhere() {
     let mut router = Router::new(ROUTES)
         .with_env("ZOHO", &sim.base_url())
         .with_env("SIGNING", SIGNING)
-        .with_env("ZOHOOK_ADMIN_TOKEN", "")
         .with_env("ZOHOOK_STORE_KEY", "planted-store-key")
         .with_env("ZOHOOK_LOG", "trace");
     for (name, value) in PLANTED {
@@ -74,6 +74,7 @@ async fn planted_secrets_appear_nowhere() {
     let mut answers = vec![];
     let mut proven = callback("update", &[id.as_str()], 1_750_000_000_000);
     proven["token"] = "planted-watch-token".into();
+    proven["note"] = "beside-watch-secrets planted-watch-token planted-watch-key".into();
     for (path, body) in [
         ("/in/crm?k=planted-watch-key", &proven),
         ("/in/crm?k=wrong", &proven),
@@ -93,7 +94,13 @@ async fn planted_secrets_appear_nowhere() {
     }
     let thing = json!({ "id": id });
     // A secret may stand in its own source's body, too.
-    let with_secrets = json!({ "id": id, "note": "planted-hook-secret planted-bearer" });
+    let in_header =
+        json!({ "id": id, "note": "beside-header-secrets planted-hook-secret planted-bearer" });
+    // The last is what `Authorization` has.
+    let in_basic = json!({
+        "id": id,
+        "note": "beside-basic-secrets planted-password cGxhbnRlZC11c2VyOnBsYW50ZWQtcGFzc3dvcmQ=",
+    });
     let requests = [
         client
             .post(router.url("/in/header"))
@@ -125,12 +132,19 @@ async fn planted_secrets_appear_nowhere() {
                 .unwrap(),
         );
     }
-    let request = client
-        .post(router.url("/in/header"))
-        .header("X-Secret", "planted-hook-secret")
-        .bearer_auth("planted-bearer")
-        .json(&with_secrets);
-    assert_eq!(request.send().await.unwrap().status(), 200);
+    for request in [
+        client
+            .post(router.url("/in/header"))
+            .header("X-Secret", "planted-hook-secret")
+            .bearer_auth("planted-bearer")
+            .json(&in_header),
+        client
+            .post(router.url("/in/basic"))
+            .basic_auth("planted-user", Some("planted-password"))
+            .json(&in_basic),
+    ] {
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
     let pull = format!("http://{}/api/v1/pull/pull/lease", router.admin);
     let refused = client
         .post(pull)
@@ -165,11 +179,12 @@ async fn planted_secrets_appear_nowhere() {
         assert!(!text.is_empty(), "{path} answers nothing");
         answers.push(text);
     }
+    let mut stored = store_files(&router);
     router.stop().await;
+    stored.extend(store_files(&router));
 
     let log = router.log();
     assert!(log.len() > 1000, "trace logs something");
-    let stored = std::fs::read(router.folder().join("zohook.db")).unwrap();
     for (place, text) in [
         ("the log", log.as_str()),
         ("an answer", &answers.join("\n")),
@@ -182,17 +197,36 @@ async fn planted_secrets_appear_nowhere() {
             );
         }
     }
-    for secret in [
-        "planted-watch-token",
-        "planted-watch-key",
-        "planted-hook-secret",
-        "planted-bearer",
-        "planted-password",
+    for (text, expected) in [
+        ("beside-watch-secrets", true),
+        ("planted-watch-token", false),
+        ("planted-watch-key", false),
+        ("beside-header-secrets", true),
+        ("planted-hook-secret", false),
+        ("planted-bearer", false),
+        ("beside-basic-secrets", true),
+        ("planted-password", false),
+        ("cGxhbnRlZC11c2VyOnBsYW50ZWQtcGFzc3dvcmQ", false),
+        ("planted-admin-token", false),
+        ("planted-pull-token", false),
     ] {
-        let found = stored
-            .windows(secret.len())
-            .any(|it| it == secret.as_bytes());
-        assert!(!found, "{secret} is in the store");
+        let found = stored.windows(text.len()).any(|it| it == text.as_bytes());
+        assert_eq!(found, expected, "{text} in the store");
     }
     sim.shutdown().await;
+}
+
+/// The database with its log of what is not yet in it.
+fn store_files(router: &Router) -> Vec<u8> {
+    std::fs::read_dir(router.folder())
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .filter(|it| {
+            it.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("zohook.db")
+        })
+        .flat_map(|it| std::fs::read(it).unwrap())
+        .collect()
 }

@@ -95,7 +95,7 @@ impl Router {
         until(what, WAIT_MAX, async || {
             let exited = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(exited.is_none(), "it ended: {exited:?}\n{}", self.log());
-            get(self.admin, "/readyz").await.is_some()
+            self.get_admin("/readyz").await.is_some()
         })
         .await;
     }
@@ -143,7 +143,17 @@ impl Router {
 
     /// The text of an admin path.
     pub(crate) async fn admin(&self, path: &str) -> String {
-        get(self.admin, path).await.unwrap_or_default()
+        self.get_admin(path).await.unwrap_or_default()
+    }
+
+    async fn get_admin(&self, path: &str) -> Option<String> {
+        let mut request = client().get(format!("http://{}{path}", self.admin));
+        let mut environment = self.environment.iter();
+        if let Some((_, token)) = environment.find(|(name, _)| name == "ZOHOOK_ADMIN_TOKEN") {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.ok()?;
+        answer.error_for_status().ok()?.text().await.ok()
     }
 
     pub(crate) async fn ledger(&self) -> Value {
@@ -181,15 +191,6 @@ pub(crate) fn client() -> reqwest::Client {
         .timeout(Duration::from_secs(30))
         .build()
         .unwrap()
-}
-
-async fn get(address: SocketAddr, path: &str) -> Option<String> {
-    let answer = client()
-        .get(format!("http://{address}{path}"))
-        .send()
-        .await
-        .ok()?;
-    answer.error_for_status().ok()?.text().await.ok()
 }
 
 /// A port that is free now and below those the system gives to outgoing connections, so that nothing takes it while
