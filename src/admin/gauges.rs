@@ -1,10 +1,11 @@
 //! Depths and ages, read from the store at each scrape.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use clock::Clock;
 use jiff::Timestamp;
 use prometheus::{Gauge, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry};
+use tokio::sync::Mutex;
 
 use crate::{
     event::DestinationName,
@@ -22,6 +23,8 @@ pub struct Gauges {
     backlog_oldest_seconds: GaugeVec,
     ledger: IntGaugeVec,
     ledger_adds_up: IntGauge,
+    /// Destinations that were shown last.
+    shown: Arc<Mutex<Vec<DestinationName>>>,
 }
 
 impl Gauges {
@@ -68,6 +71,7 @@ impl Gauges {
                 "zohook_ledger_adds_up",
                 "1 while every sum of the ledger holds; 0 is a fault of zohook.",
             )?,
+            shown: Arc::default(),
         };
         registry.register(Box::new(gauges.inbox_depth.clone()))?;
         registry.register(Box::new(gauges.inbox_oldest_seconds.clone()))?;
@@ -83,6 +87,7 @@ impl Gauges {
         let inbox = self.store.inbox();
         self.inbox_depth.set(signed(inbox.depth));
         self.inbox_oldest_seconds.set(self.age(inbox.oldest));
+        self.forget_gone(destinations).await;
         for name in destinations {
             let backlog = self.store.backlog(name);
             let label = [name.as_str()];
@@ -103,6 +108,18 @@ impl Gauges {
                 }
             }
         }
+    }
+
+    /// What left the file has no backlog: its last figures must not stay for ever.
+    async fn forget_gone(&self, destinations: &[DestinationName]) {
+        let mut shown = self.shown.lock().await;
+        for gone in shown.iter().filter(|it| !destinations.contains(it)) {
+            let label = [gone.as_str()];
+            // An error means that they are not there.
+            drop(self.backlog_depth.remove_label_values(&label));
+            drop(self.backlog_oldest_seconds.remove_label_values(&label));
+        }
+        destinations.clone_into(&mut shown);
     }
 
     fn age(&self, oldest: Option<Timestamp>) -> f64 {

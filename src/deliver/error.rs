@@ -79,3 +79,25 @@ pub(super) fn unrenderable(detail: impl Into<String>) -> DeliverError {
 pub(super) fn all(count: usize, error: &DeliverError) -> Vec<Result<(), DeliverError>> {
     vec![Err(error.clone()); count]
 }
+
+/// At its place in the window.
+pub(super) fn put(
+    results: &mut [Result<(), DeliverError>],
+    index: usize,
+    outcome: Result<(), DeliverError>,
+) {
+    if let Some(result) = results.get_mut(index) {
+        *result = outcome;
+    }
+}
+
+/// The same failure at several places.
+pub(super) fn put_all(
+    results: &mut [Result<(), DeliverError>],
+    places: impl IntoIterator<Item = usize>,
+    error: &DeliverError,
+) {
+    for place in places {
+        put(results, place, Err(error.clone()));
+    }
+}

@@ -104,6 +104,12 @@ impl Metrics {
             .set(i64::from(connected));
     }
 
+    /// The destination is gone, or starts anew.
+    pub(crate) fn forget_connection(&self, destination: &str) {
+        // An error means that it was never there.
+        drop(self.connected.remove_label_values(&[destination]));
+    }
+
     pub(crate) fn connect_tried(&self, destination: &str, connected: bool) {
         let outcome = if connected { "connected" } else { "failed" };
         self.connects

@@ -66,7 +66,7 @@ pub struct Capacity {
 }
 
 impl Destination {
-    /// Makes no connection yet; that is done, and done again, by the first delivery that needs it.
+    /// Makes no connection yet: see [`Self::start`].
     ///
     /// # Errors
     /// When the settings cannot work (a client cannot be built, a connection is not there).
@@ -120,6 +120,16 @@ impl Destination {
                 window: 0,
                 lanes: 0,
             },
+        }
+    }
+
+    /// Connects in the background where there is a connection to keep, and declares what is to be declared. Neither
+    /// waits nor fails: without it, and after each loss, the first delivery that needs it does so.
+    pub fn start(&self) {
+        match &self.kind {
+            Transport::Amqp(amqp) => amqp.start(),
+            Transport::Webhook(_) | Transport::Stdout(_) | Transport::Zoho(_) | Transport::Pull => {
+            }
         }
     }
 

@@ -10,19 +10,19 @@ use clock::Clock;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
 
 use crate::{
-    deliver::{DeliverError, Delivered, Destination, Rate, RetrySchedule},
-    event::{Delivery, DestinationName, Settled, Settlement},
-    store::{Store, StoreError},
+    deliver::{Destination, Rate, RetrySchedule},
+    event::{Delivery, DestinationName},
+    store::Store,
 };
 
 use super::{
     Metrics,
-    breaker::{Allowed, Breaker, Failure, Recovery},
+    breaker::{Allowed, Breaker},
     echo::Writing,
-    retry::{MessageFailure, RETRY_AFTER_MAX, after_message_failure, later},
+    parts::Parts,
+    retry::{RETRY_AFTER_MAX, later},
 };
 
 /// A rate may be used up ahead of time by so much of a second.
@@ -31,11 +31,17 @@ const RATE_BURST_SECONDS: f64 = 0.05;
 /// Owns loop 2 of one destination.
 #[derive(Clone)]
 pub struct Dispatcher {
-    target: Arc<Target>,
+    pub(super) target: Arc<Target>,
     limiter: Option<Arc<DefaultDirectRateLimiter>>,
-    breaker: Arc<Mutex<Breaker>>,
+    health: Arc<Mutex<Health>>,
     /// Rung when a window came back while the breaker was not closed.
     changed: Arc<Notify>,
+}
+
+/// How the destination fares: as a whole, and by its parts.
+pub(super) struct Health {
+    pub(super) breaker: Breaker,
+    pub(super) parts: Parts,
 }
 
 /// What a dispatcher works with.
@@ -62,16 +68,23 @@ impl Dispatcher {
     /// Starts nothing yet.
     pub fn new(target: Target) -> Self {
         let limiter = target.rate.and_then(limiter).map(Arc::new);
+        let capacity = target.destination.capacity();
+        let health = Health {
+            breaker: Breaker::default(),
+            parts: Parts::new(capacity.window.saturating_mul(capacity.lanes)),
+        };
         Self {
             target: Arc::new(target),
             limiter,
-            breaker: Arc::default(),
+            health: Arc::new(Mutex::new(health)),
             changed: Arc::default(),
         }
     }
 
     /// Runs until `cancel`, then waits for what is out. What cannot be settled is put back, and delivered again.
     pub async fn run(self, cancel: CancellationToken) {
+        self.show_state();
+        self.target.destination.start();
         // A new start is a new chance for what an earlier configuration had put off.
         self.target.store.due_now(&self.target.name);
         let capacity = self.target.destination.capacity();
@@ -91,6 +104,14 @@ impl Dispatcher {
         tasks.close();
         tasks.wait().await;
         self.target.destination.close().await;
+        let label = [self.target.name.as_str()];
+        // Another core may start without it. An error means that it is not there.
+        drop(
+            self.target
+                .metrics
+                .breaker_state
+                .remove_label_values(&label),
+        );
     }
 
     async fn next(
@@ -105,7 +126,8 @@ impl Dispatcher {
             lane = Arc::clone(lanes).acquire_owned() => lane.ok()?,
         };
         loop {
-            let max = match self.allowed() {
+            let allowed = self.allowed();
+            let max = match allowed {
                 Allowed::All => window,
                 // A head that never failed goes first; those that did come back by themselves, each at its own time, so
                 // that no poison message is the only one that is ever tried.
@@ -115,15 +137,22 @@ impl Dispatcher {
                     continue;
                 }
             };
-            let due = tokio::select! {
+            let mut due = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return None,
                 due = self.target.store.due(&self.target.name, max) => due,
                 () = self.changed.notified() => {
-                    self.breaker().probe_unused(self.target.clock.monotonic());
+                    self.health().breaker.probe_unused(self.target.clock.monotonic());
                     continue;
                 }
             };
+            // A probe is of the whole destination, whatever its parts.
+            if allowed == Allowed::All && !due.is_empty() {
+                due = self.hold_back(due);
+                if due.is_empty() {
+                    continue;
+                }
+            }
             if let Some(limiter) = &self.limiter {
                 self.within_rate(limiter, due.len(), cancel).await;
             }
@@ -131,12 +160,30 @@ impl Dispatcher {
         }
     }
 
-    fn allowed(&self) -> Allowed {
-        self.breaker().allowed(self.target.clock.monotonic())
+    /// Puts back what must wait because its part fails; gives what may be sent.
+    fn hold_back(&self, due: Vec<Delivery>) -> Vec<Delivery> {
+        let target = &self.target;
+        let now = target.clock.monotonic();
+        let mut health = self.health();
+        due.into_iter()
+            .filter(|delivery| {
+                let wait = health.parts.wait(delivery, now, rand::random());
+                if let Some(wait) = wait {
+                    target
+                        .store
+                        .put_back(delivery, later(target.clock.now(), wait));
+                }
+                wait.is_none()
+            })
+            .collect()
     }
 
-    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    fn allowed(&self) -> Allowed {
+        self.health().breaker.allowed(self.target.clock.monotonic())
+    }
+
+    pub(super) fn health(&self) -> std::sync::MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until the breaker may have changed its mind; `None` when told to stop.
@@ -185,153 +232,8 @@ impl Dispatcher {
             .collect();
         self.settle(settlements, &due, cancel).await;
         drop(flight);
-        let state = self.breaker().state_number();
-        self.target
-            .metrics
-            .breaker_state
-            .with_label_values(&[self.target.name.as_str()])
-            .set(state);
+        self.show_state();
         self.changed.notify_one();
-    }
-
-    /// `None` where nothing is written: the delivery is put back.
-    fn outcome(&self, delivery: &Delivery, result: Delivered) -> Option<Settlement> {
-        let target = &self.target;
-        let now = target.clock.now();
-        let settled = match result {
-            Ok(written) => {
-                let recovery = self.breaker().succeeded(delivery.key);
-                self.recover(recovery);
-                let lag = now.duration_since(delivery.accepted_at);
-                target
-                    .metrics
-                    .end_to_end_seconds
-                    .with_label_values(&[target.name.as_str()])
-                    .observe(lag.as_secs_f64().max(0.0));
-                Some(written.map_or(Settled::Delivered, Settled::Written))
-            }
-            Err(DeliverError::Destination {
-                detail,
-                retry_after,
-                down,
-            }) => {
-                let failure = Failure {
-                    key: delivery.key,
-                    down,
-                    retry_after: retry_after.map(|it| it.min(RETRY_AFTER_MAX)),
-                };
-                self.destination_failed(delivery, failure, &detail);
-                None
-            }
-            Err(DeliverError::Message {
-                reason,
-                detail,
-                attempts_max,
-            }) => {
-                let recovery = self.breaker().answered(delivery.key);
-                self.recover(recovery);
-                let failure = MessageFailure {
-                    reason,
-                    detail,
-                    attempts_max,
-                };
-                let settled = self.message_failed(delivery, failure, now);
-                Some(settled)
-            }
-            Err(DeliverError::Gone { detail }) => {
-                self.breaker().disable();
-                warn!(destination.name = %target.name, detail, "destination disabled: it answered 410; its deliveries wait");
-                target.store.put_back(delivery, later(now, RETRY_AFTER_MAX));
-                None
-            }
-        };
-        Some(Settlement {
-            no: delivery.no,
-            key: delivery.key,
-            destination: target.name.clone(),
-            settled: settled?,
-        })
-    }
-
-    fn destination_failed(&self, delivery: &Delivery, failure: Failure, detail: &str) {
-        let target = &self.target;
-        let (before, wait, after) = {
-            let mut breaker = self.breaker();
-            let before = breaker.state_number();
-            let wait = breaker.failed(failure, target.clock.monotonic());
-            (before, wait, breaker.state_number())
-        };
-        if before == 0 && after != 0 {
-            warn!(destination.name = %target.name, detail, "destination is down: its deliveries wait");
-        }
-        target
-            .store
-            .put_back(delivery, later(target.clock.now(), wait));
-    }
-
-    fn message_failed(
-        &self,
-        delivery: &Delivery,
-        failure: MessageFailure,
-        now: jiff::Timestamp,
-    ) -> Settled {
-        let target = &self.target;
-        let settled = after_message_failure(
-            &target.retry,
-            delivery.planned.on_failure,
-            delivery.attempts,
-            failure,
-            (now, rand::random()),
-        );
-        if let Settled::Quarantined { reason, detail } = &settled {
-            warn!(delivery.id = %delivery.planned.id, destination.name = %target.name, %reason, detail, "delivery set aside");
-            target
-                .metrics
-                .quarantined
-                .with_label_values(&["delivery", reason.as_str()])
-                .inc();
-        }
-        settled
-    }
-
-    fn recover(&self, recovery: Recovery) {
-        if recovery == Recovery::WellAgain {
-            info!(destination.name = %self.target.name, "destination is well again: what waits is due now");
-            self.target.store.due_now(&self.target.name);
-        }
-    }
-
-    /// Writes until it is written, or we are told to stop: then the deliveries are put back, and made again.
-    async fn settle(
-        &self,
-        settlements: Vec<Settlement>,
-        due: &[Delivery],
-        cancel: &CancellationToken,
-    ) {
-        if settlements.is_empty() {
-            return;
-        }
-        let settlements: Arc<[Settlement]> = settlements.into();
-        loop {
-            let wait = match self.target.store.settle(Arc::clone(&settlements)).await {
-                Ok(()) => return,
-                Err(StoreError::Unavailable { retry_after, .. }) => retry_after,
-                Err(error @ StoreError::Unusable { .. }) => {
-                    warn!(%error, "deliveries stay unsettled: the store cannot be written");
-                    Duration::from_secs(5)
-                }
-            };
-            tokio::select! {
-                () = cancel.cancelled() => break,
-                () = self.target.clock.sleep(wait) => {}
-            }
-        }
-        let unsettled = |delivery: &&Delivery| settlements.iter().any(|it| it.no == delivery.no);
-        for delivery in due.iter().filter(unsettled) {
-            self.target
-                .store
-                .put_back(delivery, self.target.clock.now());
-        }
     }
 }
 

@@ -6,6 +6,8 @@ mod breaker;
 mod dispatch;
 mod echo;
 mod metrics;
+mod outcome;
+mod parts;
 mod plan;
 mod read;
 mod retry;

@@ -47,6 +47,14 @@ impl Store {
         });
     }
 
+    /// The same, of these records only.
+    pub fn due_now_of(&self, destination: &DestinationName, keys: &[RecordKey]) {
+        self.shared.waiting.lane(destination, |lane| {
+            lane.queue.due_now_of(keys);
+            lane.ring();
+        });
+    }
+
     /// Drops the `count` oldest deliveries of a destination that are not out (`backlog.on_full: drop_oldest`); gives
     /// how many were dropped.
     ///

@@ -244,16 +244,19 @@ impl<T> Queue<T> {
 
     /// What was put back is due now, oldest first.
     pub(super) fn due_now(&mut self) {
-        let keys: Vec<_> = self
-            .heads
-            .iter()
-            .filter(|(_, it)| matches!(it.state, State::Later { put_back: true, .. }))
-            .map(|(key, _)| *key)
-            .collect();
+        let keys: Vec<_> = self.heads.keys().copied().collect();
+        self.due_now_of(&keys);
+    }
+
+    /// The same, of these records.
+    pub(super) fn due_now_of(&mut self, keys: &[RecordKey]) {
         for key in keys {
-            if let Some(mut head) = self.remove(key) {
+            let waits = self.heads.get(key);
+            if waits.is_some_and(|it| matches!(it.state, State::Later { put_back: true, .. }))
+                && let Some(mut head) = self.remove(*key)
+            {
                 head.state = State::Ready { due: head.since };
-                self.insert(key, head);
+                self.insert(*key, head);
             }
         }
     }
@@ -515,6 +518,12 @@ mod tests {
         queue.due_now();
         queue.fill(key(4), 4, 4, 1);
         assert_eq!(out(&mut queue, 100), [3, 4]);
+
+        queue.back(key(3), 3, 900, true);
+        queue.back(key(4), 4, 900, false);
+        queue.due_now_of(&[key(3), key(4), key(9)]);
+        queue.fill(key(3), 3, 3, 1);
+        assert_eq!(out(&mut queue, 100), [3]);
     }
 
     #[test]

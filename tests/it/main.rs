@@ -15,6 +15,7 @@ mod crm;
 mod crm_bulk;
 mod crm_terminal;
 mod deliver_amqp;
+mod deliver_partial;
 mod deliver_webhook;
 mod deliver_zoho;
 mod deliver_zoho_actions;

@@ -1,24 +1,22 @@
 //! The owner of a broker connection: one task that connects, declares, lends channels and reconnects.
 
 use std::{
-    net::{Shutdown, TcpStream as Socket},
-    os::fd::AsFd,
+    net::TcpStream as Socket,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use clock::Clock;
 use futures_util::{StreamExt, stream::BoxStream};
-use lapin::{
-    AsyncTcpStream, Channel, Connection, ConnectionProperties, Event,
-    options::ConfirmSelectOptions,
-    tcp::OwnedTLSConfig,
-    uri::{AMQPScheme, AMQPUri},
-};
+use lapin::{Channel, Connection, ConnectionStatus, Event, options::ConfirmSelectOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{address::Address, topology};
+use super::{
+    address::Address,
+    dial::{cut, dial, text},
+    topology,
+};
 use crate::deliver::{AmqpSettings, Metrics};
 
 /// Wait after a failed connect, doubled each time.
@@ -26,12 +24,19 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// And at most.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
+/// Wait before we connect although nothing is to be sent, doubled with each failure.
+const IDLE_MIN: Duration = Duration::from_secs(1);
+/// And at most.
+const IDLE_MAX: Duration = Duration::from_mins(1);
+
 /// Longest wait for the broker to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A channel with confirms, lent to one window at a time.
 pub(super) struct Lane {
     pub(super) channel: Channel,
+    /// Of its connection.
+    pub(super) connection: ConnectionStatus,
     /// Headers must fit in a frame.
     pub(super) frame_bytes_max: u32,
     /// Which connection it is of.
@@ -70,8 +75,23 @@ struct Link {
     stale: bool,
 }
 
+/// How connecting fared so far.
+#[derive(Default)]
+struct Attempts {
+    /// Connections made or tried; the number of the next.
+    generation: u64,
+    /// Wait after a failure.
+    backoff: Duration,
+    /// Wait while nobody asks; none before the first, so that what is to be declared is there before it is needed.
+    idle: Duration,
+    /// The last one failed, and it was said.
+    failing: bool,
+}
+
 /// What wakes the owner.
 enum Wake {
+    /// Nobody asks, but there is no connection.
+    Idle,
     Ask(Ask),
     Event(Option<Event>),
     Stop,
@@ -81,12 +101,16 @@ impl Owner {
     /// Serves until cancelled.
     pub(super) async fn run(mut self) {
         let mut link: Option<Link> = None;
-        let mut generation = 0;
-        let mut backoff = Duration::ZERO;
+        let mut attempts = Attempts::default();
         self.metrics.set_connected(&self.name, false);
         loop {
-            match self.wake(link.as_mut()).await {
+            match self.wake(link.as_mut(), attempts.idle).await {
                 Wake::Stop => break,
+                Wake::Idle => {
+                    if self.idle(&mut link, &mut attempts).await.is_none() {
+                        break;
+                    }
+                }
                 Wake::Event(event) => {
                     if let Some(Event::ConnectionBlocked(reason)) = event {
                         tracing::warn!(destination.name = %self.name, reason, "the broker takes no messages for now");
@@ -110,28 +134,8 @@ impl Owner {
                     }
                 }
                 Wake::Ask(Ask::Lane(reply)) => {
-                    if reply.is_closed() {
-                        continue;
-                    }
-                    if link.is_none() {
-                        generation += 1;
-                        tokio::select! {
-                            made = self.connect(generation, &mut backoff) => match made {
-                                Ok(made) => link = Some(made),
-                                Err(error) => {
-                                    self.refuse_all(reply, &error);
-                                    continue;
-                                }
-                            },
-                            () = self.cancel.cancelled() => break,
-                        }
-                    }
-                    if let Some(link) = &mut link {
-                        let lane = self.lane(link).await;
-                        // Whoever asked may have given up meanwhile: then the channel is for the next.
-                        if let Err(Ok(lane)) = reply.send(lane) {
-                            link.idle.push(lane.channel);
-                        }
+                    if self.lend(reply, &mut link, &mut attempts).await.is_none() {
+                        break;
                     }
                 }
             }
@@ -149,20 +153,77 @@ impl Owner {
         if let Some(link) = link {
             link.close().await;
         }
-        self.metrics.set_connected(&self.name, false);
+        self.metrics.forget_connection(&self.name);
     }
 
-    async fn wake(&mut self, link: Option<&mut Link>) -> Wake {
+    /// Connects though nobody asks; `None` when told to stop.
+    async fn idle(&self, link: &mut Option<Link>, attempts: &mut Attempts) -> Option<()> {
+        tokio::select! {
+            made = self.connect(attempts) => match made {
+                Ok(made) => *link = Some(made),
+                Err(problem) => {
+                    if !std::mem::replace(&mut attempts.failing, true) {
+                        tracing::warn!(destination.name = %self.name, problem, "cannot connect to the broker; it is tried again and again");
+                    }
+                }
+            },
+            () = self.cancel.cancelled() => return None,
+        }
+        Some(())
+    }
+
+    /// Answers with a channel, or why there is none; `None` when told to stop.
+    async fn lend(
+        &mut self,
+        reply: oneshot::Sender<Result<Lane, String>>,
+        link: &mut Option<Link>,
+        attempts: &mut Attempts,
+    ) -> Option<()> {
+        if reply.is_closed() {
+            return Some(());
+        }
+        if link.is_none() {
+            let connect = async {
+                self.clock.sleep(attempts.backoff).await;
+                self.connect(attempts).await
+            };
+            let made = tokio::select! {
+                made = connect => made,
+                () = self.cancel.cancelled() => return None,
+            };
+            match made {
+                Ok(made) => *link = Some(made),
+                Err(problem) => {
+                    // Whoever asked says it.
+                    attempts.failing = true;
+                    self.refuse_all(reply, &problem);
+                    return Some(());
+                }
+            }
+        }
+        if let Some(link) = link {
+            let lane = self.lane(link).await;
+            // Whoever asked may have given up meanwhile: then the channel is for the next.
+            if let Err(Ok(lane)) = reply.send(lane) {
+                link.idle.push(lane.channel);
+            }
+        }
+        Some(())
+    }
+
+    async fn wake(&mut self, link: Option<&mut Link>, idle: Duration) -> Wake {
         let event = async {
-            match link {
-                Some(link) => link.events.next().await,
-                None => std::future::pending().await,
+            if let Some(link) = link {
+                Wake::Event(link.events.next().await)
+            } else {
+                self.clock.sleep(idle).await;
+                Wake::Idle
             }
         };
         tokio::select! {
             () = self.cancel.cancelled() => Wake::Stop,
             ask = self.asks.recv() => ask.map_or(Wake::Stop, Wake::Ask),
-            event = event => Wake::Event(event),
+            event = event => event,
         }
     }
 
@@ -180,14 +241,16 @@ impl Owner {
         }
     }
 
-    /// Tries each address once, after the wait that the last failure asks for.
-    async fn connect(&self, generation: u64, backoff: &mut Duration) -> Result<Link, String> {
-        self.clock.sleep(*backoff).await;
+    /// Tries each address once.
+    async fn connect(&self, attempts: &mut Attempts) -> Result<Link, String> {
+        attempts.generation += 1;
         let mut problems = vec![];
         for address in &self.addresses {
-            match self.open(address, generation).await {
+            match self.open(address, attempts.generation).await {
                 Ok(link) => {
-                    *backoff = Duration::ZERO;
+                    attempts.backoff = Duration::ZERO;
+                    attempts.idle = IDLE_MIN;
+                    attempts.failing = false;
                     self.metrics.connect_tried(&self.name, true);
                     self.metrics.set_connected(&self.name, true);
                     tracing::info!(destination.name = %self.name, broker = %address, "connected to the broker");
@@ -196,7 +259,8 @@ impl Owner {
                 Err(problem) => problems.push(format!("{address}: {problem}")),
             }
         }
-        *backoff = (*backoff * 2).clamp(BACKOFF_MIN, BACKOFF_MAX);
+        attempts.backoff = (attempts.backoff * 2).clamp(BACKOFF_MIN, BACKOFF_MAX);
+        attempts.idle = (attempts.idle * 2).clamp(IDLE_MIN, IDLE_MAX);
         self.metrics.connect_tried(&self.name, false);
         let problem = problems.join("; ");
         tracing::debug!(destination.name = %self.name, problem, "cannot connect to the broker");
@@ -244,6 +308,7 @@ impl Owner {
         };
         Ok(Lane {
             channel,
+            connection: link.connection.status().clone(),
             frame_bytes_max: link.connection.configuration().frame_max(),
             generation: link.generation,
         })
@@ -285,61 +350,4 @@ impl Link {
         drop(tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await);
         cut(&self.socket);
     }
-}
-
-/// Connects and logs in. A handle on the socket is left in `keep`: lapin has no way to drop a connection that hangs, and
-/// would keep a thread for each.
-async fn dial(
-    uri: &AMQPUri,
-    name: &str,
-    timeout: Duration,
-    keep: Arc<Mutex<Option<Socket>>>,
-) -> Result<Connection, String> {
-    let properties =
-        ConnectionProperties::default().with_connection_name(format!("zohook {name}").into());
-    let runtime = lapin::runtime::default_runtime().map_err(text)?;
-    Connection::connector(
-        uri.clone(),
-        runtime,
-        async move |uri, runtime| {
-            let host = uri.authority.host.as_str();
-            let stream = async {
-                let addresses: Vec<_> = tokio::net::lookup_host((host, uri.authority.port))
-                    .await?
-                    .collect();
-                let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
-                if let AsyncTcpStream::Plain(stream) = &stream
-                    && let Ok(mut keep) = keep.lock()
-                {
-                    *keep = Some(stream.get_ref().as_fd().try_clone_to_owned()?.into());
-                }
-                match uri.scheme {
-                    AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => {
-                        let settings = OwnedTLSConfig::default();
-                        stream.into_tls(host, settings.as_ref()).await
-                    }
-                }
-            };
-            let dialled = tokio::time::timeout(timeout, stream).await;
-            Ok(dialled.map_err(std::io::Error::other)??)
-        },
-        properties,
-    )
-    .await
-    .map_err(text)
-}
-
-fn cut(socket: &Mutex<Option<Socket>>) {
-    if let Ok(mut socket) = socket.lock()
-        && let Some(socket) = socket.take()
-    {
-        // An error means that it is closed already.
-        drop(socket.shutdown(Shutdown::Both));
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
-fn text(error: lapin::Error) -> String {
-    error.to_string()
 }

@@ -2,14 +2,17 @@
 
 pub(super) mod address;
 mod connection;
+mod dial;
 mod message;
 mod publisher;
+mod suspects;
 mod topology;
 mod unroutable;
+mod window;
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -25,11 +28,13 @@ use self::{
     address::Address,
     connection::{Ask, Lane, Owner},
     publisher::{Lost, Prepared, Verdict},
+    suspects::Suspects,
     unroutable::Streaks,
+    window::{Group, Groups},
 };
 use super::{
     AmqpSettings, Capacity, DeliverError, Metrics, SetupError,
-    error::{all, down, failed},
+    error::{all, down, failed, put, put_all},
 };
 use crate::event::{Delivery, DestinationName, QuarantineReason};
 
@@ -52,6 +57,9 @@ pub(super) const CAPACITY: Capacity = Capacity {
     lanes: LANES,
 };
 
+/// So many messages that close their channel alone while none passes, and it is not the messages.
+const ALONE_MAX: usize = 5;
+
 /// Asks that wait for the owner: each lane has one at most, and one that comes back.
 const ASKS_MAX: usize = 4 * LANES;
 
@@ -63,15 +71,27 @@ pub(super) struct Amqp {
     name: DestinationName,
     exchange: ShortString,
     timeout: Duration,
+    clock: Clock,
     metrics: Metrics,
     lanes: Semaphore,
     streaks: Mutex<Streaks>,
+    suspects: Mutex<Suspects>,
     asks: mpsc::Sender<Ask>,
     owner: Mutex<Task>,
     cancel: CancellationToken,
 }
 
-/// The owner is started by the first delivery.
+/// How a group of messages fared.
+enum Sent {
+    /// Each has its result.
+    Settled,
+    /// The broker closed the channel over one of them.
+    Closed(String),
+    /// Nothing gets through.
+    Down(String),
+}
+
+/// The owner is started when deliveries may come.
 enum Task {
     Waiting(Box<Owner>),
     Running(JoinHandle<()>),
@@ -125,54 +145,132 @@ impl Amqp {
             name: name.clone(),
             exchange,
             timeout: settings.timeout,
+            clock: clock.clone(),
             metrics: metrics.clone(),
             lanes: Semaphore::new(LANES),
             streaks: Mutex::default(),
+            suspects: Mutex::default(),
             asks,
             owner: Mutex::new(Task::Waiting(Box::new(owner))),
             cancel,
         })
     }
 
+    /// Ends by three times the timeout, however often the broker closes a channel.
     pub(super) async fn deliver(&self, window: &[Delivery]) -> Vec<Result<(), DeliverError>> {
-        let obtain = async {
-            let permit = self.lanes.acquire().await;
-            (permit, self.lane().await)
-        };
-        // The permit is held until the window is settled.
-        let (_permit, lane) = match tokio::time::timeout(self.timeout, obtain).await {
-            Ok((permit, Ok(lane))) => (permit, lane),
-            Ok((_, Err(problem))) => return all(window.len(), &down(problem)),
-            Err(_elapsed) => {
-                let problem = format!("no connection within {} s", self.timeout.as_secs_f32());
-                return all(window.len(), &down(problem));
-            }
-        };
         // Only a confirm makes it a success.
         let mut results = all(window.len(), &failed("not settled"));
-        let prepared = prepare(window, lane.frame_bytes_max, &mut results);
+        // The permit is held until the window is settled.
+        let Ok(_permit) = tokio::time::timeout(self.timeout, self.lanes.acquire()).await else {
+            return all(window.len(), &down("no channel in time"));
+        };
+        let started = self.clock.monotonic();
+        let is_suspect = |place| {
+            let suspects = self.suspects();
+            window
+                .get(place)
+                .is_some_and(|it: &Delivery| suspects.contains(it.key))
+        };
+        let before = self.suspects().count();
+        let mut groups = Groups::new(window.len(), is_suspect);
+        let mut alone = vec![];
+        let mut passed = false;
+        while let Some(group) = groups.next() {
+            let problem = match self.send(window, &group, &mut results).await {
+                Sent::Settled => {
+                    passed = true;
+                    None
+                }
+                Sent::Closed(problem) => {
+                    alone.extend(groups.closed(&group).map(|place| (place, problem.clone())));
+                    (alone.len() >= ALONE_MAX && !passed).then_some(problem)
+                }
+                Sent::Down(problem) => {
+                    put_all(&mut results, group.places, &down(problem.as_str()));
+                    Some(problem)
+                }
+            };
+            if let Some(problem) = problem {
+                put_all(&mut results, groups.rest(), &down(problem));
+                break;
+            }
+            if self.clock.monotonic().saturating_sub(started) > self.timeout {
+                break;
+            }
+        }
+        self.blame(window, alone, before, &mut results);
+        results
+    }
+
+    /// Messages that closed their channel alone: theirs is the fault if others passed meanwhile.
+    fn blame(
+        &self,
+        window: &[Delivery],
+        alone: Vec<(usize, String)>,
+        passed_before: u64,
+        results: &mut [Result<(), DeliverError>],
+    ) {
+        let mut suspects = self.suspects();
+        for (place, problem) in alone {
+            let Some(key) = window.get(place).map(|it| it.key) else {
+                continue;
+            };
+            suspects.closed(key, passed_before);
+            let detail = format!("the broker closes the channel over this message: {problem}");
+            let error = if suspects.is_at_fault(key) {
+                DeliverError::Message {
+                    reason: QuarantineReason::Refused,
+                    detail,
+                    attempts_max: None,
+                }
+            } else {
+                down(detail)
+            };
+            put(results, place, Err(error));
+        }
+    }
+
+    async fn send(
+        &self,
+        window: &[Delivery],
+        group: &Group,
+        results: &mut [Result<(), DeliverError>],
+    ) -> Sent {
+        let lane = match tokio::time::timeout(self.timeout, self.lane()).await {
+            Ok(Ok(lane)) => lane,
+            Ok(Err(problem)) => return Sent::Down(problem),
+            Err(_elapsed) => {
+                return Sent::Down(format!(
+                    "no connection within {} s",
+                    self.timeout.as_secs_f32()
+                ));
+            }
+        };
+        let prepared = publisher::prepare(window, group, lane.frame_bytes_max, results);
         let published =
             publisher::publish(&lane.channel, &self.exchange, &prepared, self.timeout).await;
         match published {
             Ok(verdicts) => {
                 self.tell(Ask::Back(lane));
-                self.judge(&prepared, &verdicts, &mut results);
+                self.judge(&prepared, &verdicts, results);
+                Sent::Settled
             }
-            Err(lost) => {
-                let (problem, hung) = match lost {
-                    Lost::Failed(problem) => (problem, false),
-                    Lost::TimedOut => (
-                        format!("no confirm within {} s", self.timeout.as_secs_f32()),
-                        true,
-                    ),
-                };
-                self.tell(Ask::Lost { lane, hung });
-                for it in &prepared {
-                    put(&mut results, it.index, Err(down(problem.as_str())));
-                }
+            Err(Lost::Closed(problem)) if lane.connection.connected() => {
+                self.tell(Ask::Lost { lane, hung: false });
+                Sent::Closed(problem)
+            }
+            Err(Lost::Closed(problem) | Lost::Failed(problem)) => {
+                self.tell(Ask::Lost { lane, hung: false });
+                Sent::Down(problem)
+            }
+            Err(Lost::TimedOut) => {
+                self.tell(Ask::Lost { lane, hung: true });
+                Sent::Down(format!(
+                    "no confirm within {} s",
+                    self.timeout.as_secs_f32()
+                ))
             }
         }
-        results
     }
 
     /// Ends the owner and with it the connection.
@@ -200,7 +298,8 @@ impl Amqp {
         answer.await.map_err(|_closed| closed())?
     }
 
-    fn start(&self) {
+    /// Connects in the background, so that what is to be declared is there before the first delivery.
+    pub(super) fn start(&self) {
         if let Ok(mut task) = self.owner.lock() {
             *task = match std::mem::replace(&mut *task, Task::Ended) {
                 Task::Waiting(owner) => Task::Running(tokio::spawn(owner.run())),
@@ -214,6 +313,10 @@ impl Amqp {
         drop(self.asks.try_send(ask));
     }
 
+    fn suspects(&self) -> MutexGuard<'_, Suspects> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn judge(
         &self,
         prepared: &[Prepared<'_>],
@@ -221,8 +324,10 @@ impl Amqp {
         results: &mut [Result<(), DeliverError>],
     ) {
         let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut suspects = self.suspects();
         let mut returned = 0;
         for (it, verdict) in prepared.iter().zip(verdicts) {
+            suspects.passed(it.delivery.key);
             let key = it.routing_key.as_str();
             match verdict {
                 Verdict::Confirmed => {
@@ -240,9 +345,12 @@ impl Amqp {
                 }
                 Verdict::Returned => {
                     returned += 1;
+                    // The key itself may be record content.
                     let detail = format!(
-                        "no queue is bound to exchange {:?} for routing key {key:?}",
-                        self.exchange.as_str()
+                        "no queue is bound to exchange {:?} for the routing key of route {}, send {}",
+                        self.exchange.as_str(),
+                        it.delivery.planned.route,
+                        it.delivery.planned.send,
                     );
                     let error = if streaks.returned(key, it.delivery.key) {
                         failed(detail)
@@ -258,35 +366,5 @@ impl Amqp {
             }
         }
         self.metrics.returned(self.name.as_str(), returned);
-    }
-}
-
-/// What AMQP can carry; the others have their result.
-fn prepare<'a>(
-    window: &'a [Delivery],
-    frame_bytes_max: u32,
-    results: &mut [Result<(), DeliverError>],
-) -> Vec<Prepared<'a>> {
-    let mut prepared = Vec::with_capacity(window.len());
-    for (index, delivery) in window.iter().enumerate() {
-        let message = &delivery.planned.message;
-        let made = message::properties(message, frame_bytes_max)
-            .and_then(|properties| Ok((properties, message::routing_key(message)?)));
-        match made {
-            Ok((properties, routing_key)) => prepared.push(Prepared {
-                index,
-                delivery,
-                routing_key,
-                properties,
-            }),
-            Err(error) => put(results, index, Err(error)),
-        }
-    }
-    prepared
-}
-
-fn put(results: &mut [Result<(), DeliverError>], index: usize, outcome: Result<(), DeliverError>) {
-    if let Some(result) = results.get_mut(index) {
-        *result = outcome;
     }
 }

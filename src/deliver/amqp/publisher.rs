@@ -4,10 +4,15 @@ use std::{collections::HashSet, time::Duration};
 
 use futures_util::future::join_all;
 use lapin::{
-    BasicProperties, Channel, Confirmation, options::BasicPublishOptions, types::ShortString,
+    BasicProperties, Channel, Confirmation, ErrorKind, options::BasicPublishOptions,
+    types::ShortString,
 };
 
-use crate::event::Delivery;
+use super::{message, window::Group};
+use crate::{
+    deliver::{DeliverError, error::put},
+    event::Delivery,
+};
 
 /// A delivery that AMQP can carry.
 pub(super) struct Prepared<'a> {
@@ -32,10 +37,40 @@ pub(super) enum Verdict {
 /// A window of which nothing is known: all of it must be sent again, on another channel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lost {
+    /// The broker closed the channel, which it does over one message.
+    Closed(String),
     /// The channel or its connection failed.
     Failed(String),
     /// The confirms did not come in time.
     TimedOut,
+}
+
+/// What AMQP can carry; the others have their result.
+pub(super) fn prepare<'a>(
+    window: &'a [Delivery],
+    group: &Group,
+    frame_bytes_max: u32,
+    results: &mut [Result<(), DeliverError>],
+) -> Vec<Prepared<'a>> {
+    let mut prepared = Vec::with_capacity(group.places.len());
+    for &index in &group.places {
+        let Some(delivery) = window.get(index) else {
+            continue;
+        };
+        let message = &delivery.planned.message;
+        let made = message::properties(message, frame_bytes_max)
+            .and_then(|properties| Ok((properties, message::routing_key(message)?)));
+        match made {
+            Ok((properties, routing_key)) => prepared.push(Prepared {
+                index,
+                delivery,
+                routing_key,
+                properties,
+            }),
+            Err(error) => put(results, index, Err(error)),
+        }
+    }
+    prepared
 }
 
 /// Publishes all, then waits for all confirms under one deadline.
@@ -47,9 +82,25 @@ pub(super) async fn publish(
 ) -> Result<Vec<Verdict>, Lost> {
     match tokio::time::timeout(timeout, confirmations(channel, exchange, window)).await {
         Ok(Ok(confirmations)) => settle(window, confirmations),
-        Ok(Err(error)) => Err(Lost::Failed(error.to_string())),
+        Ok(Err(error)) => Err(lost(&error)),
         Err(_elapsed) => Err(Lost::TimedOut),
     }
+}
+
+/// The broker's own words are left out: they may quote the routing key, which may be record content.
+fn lost(error: &lapin::Error) -> Lost {
+    if let ErrorKind::ProtocolError(protocol) = error.kind() {
+        let problem = protocol.kind().to_string();
+        return if error.is_amqp_soft_error() {
+            Lost::Closed(problem)
+        } else {
+            Lost::Failed(problem)
+        };
+    }
+    if matches!(error.kind(), ErrorKind::InvalidChannelState(..)) {
+        return Lost::Closed("the channel was closed".to_owned());
+    }
+    Lost::Failed(error.to_string())
 }
 
 async fn confirmations(

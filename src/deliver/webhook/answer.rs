@@ -33,7 +33,12 @@ pub(super) fn outcome(
     match status.as_u16() {
         410 => Err(DeliverError::Gone { detail }),
         400 | 413 | 415 | 422 => Err(refused(detail, Some(HOPELESS_ATTEMPTS_MAX))),
-        401 | 403 | 404 | 405 | 407 | 408 | 421 | 425 | 429 => {
+        // It says when it will take anything again.
+        429 | 503 => Err(match retry_after(headers, now) {
+            Some(asked) => wait(detail, asked),
+            None => at_fault(detail, None),
+        }),
+        401 | 403 | 404 | 405 | 407 | 408 | 421 | 425 => {
             Err(at_fault(detail, retry_after(headers, now)))
         }
         400..=499 => Err(refused(detail, None)),
@@ -46,6 +51,14 @@ fn refused(detail: String, attempts_max: Option<u32>) -> DeliverError {
         reason: QuarantineReason::Refused,
         detail,
         attempts_max,
+    }
+}
+
+fn wait(detail: String, asked: Duration) -> DeliverError {
+    DeliverError::Destination {
+        detail,
+        retry_after: Some(asked),
+        down: true,
     }
 }
 
@@ -111,6 +124,23 @@ mod tests {
                 _ => "destination",
             };
             assert_eq!(class(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_busy_destination_that_says_until_when_is_down_until_then() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, "60".parse().unwrap());
+        for (status, is_down) in [(429, true), (503, true), (500, false), (404, false)] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let outcome = outcome(status, &headers, Timestamp::UNIX_EPOCH);
+            assert!(
+                matches!(
+                    outcome,
+                    Err(DeliverError::Destination { down, retry_after: Some(_), .. }) if down == is_down
+                ),
+                "{status}"
+            );
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn of_call(error: &Error, action: Action) -> DeliverError {
         | Error::TokenStore(_)
         | Error::Unauthorized { .. } => at_fault(detail, error.retry_after(), true),
         Error::Unreachable { problem, .. } => at_fault(detail, None, *problem == "connect"),
-        Error::Unavailable { after, .. } => at_fault(detail, *after, false),
+        Error::Unavailable { after, .. } => at_fault(detail, *after, after.is_some()),
         // Such a call is about one record, and dear.
         Error::Forbidden { code, .. } if is_of_one(action) && code.as_str() == NO_PERMISSION => {
             refused(detail, None)

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     options::{
-        BasicConsumeOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions,
-        QueueDeleteOptions,
+        BasicConsumeOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+        QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable, LongString},
 };
@@ -139,6 +139,32 @@ impl Broker {
             .exchange_declare(exchange.into(), kind, options, FieldTable::default())
             .await
             .unwrap();
+    }
+
+    pub(crate) async fn bind(&self, queue: &str, exchange: &str, key: &str) {
+        let options = QueueBindOptions::default();
+        let table = FieldTable::default();
+        self.channel()
+            .await
+            .queue_bind(queue.into(), exchange.into(), key.into(), options, table)
+            .await
+            .unwrap();
+    }
+
+    /// From now on our user may publish to that exchange with these routing keys only.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how a test is told where the broker is"
+    )]
+    pub(crate) async fn allow_keys(&self, exchange: &str, pattern: &str) {
+        let control = std::env::var("BROKER_CTL").unwrap_or_else(|_| "rabbitmqctl".to_owned());
+        let done = tokio::process::Command::new(control)
+            .args(["set_topic_permissions", "-p", "/", "guest"])
+            .args([exchange, pattern, ".*"])
+            .output()
+            .await
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
     }
 
     /// Takes `count` messages out of a queue.

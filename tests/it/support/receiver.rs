@@ -25,6 +25,8 @@ const WAIT: Duration = Duration::from_secs(20);
 pub(crate) enum Answer {
     /// With a status and headers.
     Status(u16, Vec<(&'static str, String)>),
+    /// With a status that depends on the body.
+    ByBody(fn(&str) -> u16),
     /// Never.
     Hang,
     /// With a status and a body that never ends.
@@ -110,9 +112,13 @@ async fn receive(
     body: Bytes,
 ) -> Response<Body> {
     let answer = receiver.answer.lock().unwrap().clone();
+    let answer = match answer {
+        Answer::ByBody(status) => Answer::Status(status(&String::from_utf8_lossy(&body)), vec![]),
+        other @ (Answer::Status(..) | Answer::Hang | Answer::Endless(_)) => other,
+    };
     let answered = match &answer {
         Answer::Status(status, _) | Answer::Endless(status) => Some(*status),
-        Answer::Hang => None,
+        Answer::Hang | Answer::ByBody(_) => None,
     };
     receiver.requests.send_modify(|requests| {
         requests.push(Request {
@@ -130,7 +136,7 @@ async fn receive(
             }
             response.body(Body::empty()).unwrap()
         }
-        Answer::Hang => std::future::pending().await,
+        Answer::Hang | Answer::ByBody(_) => std::future::pending().await,
         Answer::Endless(status) => {
             let chunk = || Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 16 * 1024]));
             let chunks = futures_util::stream::repeat_with(chunk);
