@@ -9,6 +9,7 @@ mod metrics;
 mod plan;
 mod read;
 mod retry;
+mod share;
 
 pub use self::{
     backlog::{BacklogWatch, Gate},
