@@ -91,7 +91,7 @@ pub(super) const fn last_known(event: &EnrichedEvent) -> Option<&Record> {
 /// Whether a field changed: as the callback says, else as a comparison with the record last seen says.
 /// `None`: not known.
 pub(super) fn changed(event: &EnrichedEvent, field: &str) -> Option<bool> {
-    if let Some(affected) = &event.change.affected_fields {
+    if let Some(affected) = event.change.affected() {
         return Some(affected.iter().any(|it| it == field));
     }
     let has = |record: &Record| record.fields.contains(field) || record.values.contains_key(field);
