@@ -270,9 +270,12 @@ impl Planner {
             {
                 Plan::Unmatched => (ChangeOutcome::Unmatched, vec![]),
                 Plan::Deliver(deliveries) => (ChangeOutcome::Planned, deliveries),
-                Plan::Quarantine { reason, detail } => {
-                    (ChangeOutcome::Quarantined { reason, detail }, vec![])
-                }
+                Plan::Superseded => (ChangeOutcome::Superseded, vec![]),
+                Plan::Quarantine {
+                    reason,
+                    detail,
+                    deliveries,
+                } => (ChangeOutcome::Quarantined { reason, detail }, deliveries),
             };
         Finish {
             claim,
