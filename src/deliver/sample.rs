@@ -36,6 +36,7 @@ pub(crate) fn delivery(record: &str) -> Delivery {
         key: RecordKey::of("acme", "Leads", record),
         attempts: 0,
         accepted_at: Timestamp::UNIX_EPOCH,
+        planned_at: Timestamp::UNIX_EPOCH,
         planned: NewDelivery {
             id: DeliveryId::from_uuid(Uuid::nil()),
             destination: DestinationName::new("there"),

@@ -141,6 +141,11 @@ impl Enricher {
             .collect()
     }
 
+    /// How many orgs it reads from.
+    pub fn connections(&self) -> usize {
+        self.orgs.len()
+    }
+
     /// Reads one record, together with whatever else is wanted of its module at the time. Every request behind the
     /// answer was sent after this was called. May wait for tens of seconds (batch, retries, stale and torn reads).
     ///

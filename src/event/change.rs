@@ -134,7 +134,7 @@ pub struct Change {
     pub accepted_at: Timestamp,
     /// How we learned of it.
     pub origin: Origin,
-    /// API names of the fields that changed; `None` when the callback does not say.
+    /// As the callback says; see [`Self::affected`].
     pub affected_fields: Option<Vec<String>>,
     /// The values that came with the callback (`affected_values`, or `read.record`).
     pub values: Option<Map<String, Value>>,
@@ -151,6 +151,12 @@ impl Change {
             (None, Some(record)) => RecordKey::of("generic", module, record.as_str()),
             (_, None) => RecordKey::of("", "", &self.id.to_string()),
         }
+    }
+
+    /// API names of the fields that changed, where they are known. A list without any says nothing: no callback is about
+    /// no change.
+    pub fn affected(&self) -> Option<&[String]> {
+        self.affected_fields.as_deref().filter(|it| !it.is_empty())
     }
 
     /// CloudEvents `source`: `/zoho/<connection>/<module>` or `/generic/<source>`.

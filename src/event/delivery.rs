@@ -129,6 +129,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// When the notification behind it was accepted.
     pub accepted_at: Timestamp,
+    /// When it was planned.
+    pub planned_at: Timestamp,
     /// As planned.
     pub planned: NewDelivery,
 }

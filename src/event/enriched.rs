@@ -5,28 +5,44 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Body, Change, Sequence};
+use super::{Body, Change, QuarantineReason, Sequence};
 
 /// What we know of the record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordState {
     /// Read, or known in full from the callback.
     Present,
     /// Zoho says it was deleted.
     Deleted,
-    /// Zoho does not return it, and nothing says that it was deleted.
-    Unreadable,
+    /// It was asked for, and is not to be had.
+    Unreadable(Unread),
     /// Nobody asked for it.
     NotRead,
 }
 
+/// Why a record that was asked for is not to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Zoho does not return it, and nothing says that it was deleted.
+    Missing,
+    /// Zoho does not return it, and a delete of it that comes after this change was accepted.
+    Deleted,
+    /// The read was refused for good, or what it brings stays older than what was seen before.
+    Refused {
+        /// Which of the two.
+        reason: QuarantineReason,
+        /// Why, for a person; holds no secret and no record content.
+        detail: String,
+    },
+}
+
 impl RecordState {
     /// The CloudEvents extension `recordstate`; `None` where there is nothing to say.
-    pub const fn attribute(self) -> Option<&'static str> {
+    pub const fn attribute(&self) -> Option<&'static str> {
         match self {
             Self::Present => Some("present"),
             Self::Deleted => Some("deleted"),
-            Self::Unreadable => Some("unreadable"),
+            Self::Unreadable(_) => Some("unreadable"),
             Self::NotRead => None,
         }
     }

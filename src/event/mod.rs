@@ -17,7 +17,7 @@ pub use self::{
     delivery::{
         Attributes, Delivery, DeliveryNo, FailurePolicy, Message, NewDelivery, Settled, Settlement,
     },
-    enriched::{EnrichedEvent, Record, RecordState},
+    enriched::{EnrichedEvent, Record, RecordState, Unread},
     id::{ChangeId, DeliveryId, NotificationId, RecordKey, Sequence},
     name::{
         ConnectionName, DestinationName, ModuleName, RecordId, RouteName, SendName, SourceName,

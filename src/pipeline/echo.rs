@@ -256,8 +256,7 @@ impl Suspicion {
             .flat_map(|it| it.fields.iter().map(String::as_str))
             .chain(TOUCHED_BY_ANY)
             .collect();
-        let fields = change.affected_fields.as_ref().filter(|it| !it.is_empty());
-        if let Some(fields) = fields {
+        if let Some(fields) = change.affected() {
             let within = fields.iter().all(|it| written.contains(it.as_str()));
             return (within && !causes.is_empty()).then_some(None);
         }

@@ -11,6 +11,7 @@ mod parts;
 mod plan;
 mod read;
 mod retry;
+mod share;
 
 pub use self::{
     backlog::{BacklogWatch, Gate},

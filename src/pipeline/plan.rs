@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use crate::{
     enrich::Enricher,
-    event::{Change, ChangeOutcome, EnrichedEvent, Fetch, RecordState, SourceName},
+    event::{Change, ChangeOutcome, EnrichedEvent, Fetch, Operation, RecordState, SourceName},
     route::{self, Listen, Plan, RouteTable, Wants},
     store::{Claim, Finish, Seen, Store, StoreError},
 };
@@ -20,10 +20,15 @@ use super::{
     echo::Writing,
     read::{Read, Reader},
     retry::later,
+    share::{Place, Shares},
 };
 
-/// Changes out at once: enough to fill ten calls of a hundred ids while ten more are on their way.
+/// Changes out at once. Divided among the orgs and what needs none: with one org enough to fill ten calls of a hundred
+/// ids while ten more are on their way.
 const CLAIMS_MAX: usize = 4096;
+
+/// And no share is smaller than what fills a call.
+const SHARE_MIN: usize = 100;
 
 /// Changes taken in one go.
 const CLAIM_BATCH_MAX: usize = 512;
@@ -41,6 +46,19 @@ pub struct Rules {
     pub routes: RouteTable,
     /// Of each source, whether its records are read.
     pub fetch: HashMap<SourceName, Fetch>,
+}
+
+impl Rules {
+    fn fetch(&self, source: &SourceName) -> Fetch {
+        self.fetch.get(source).copied().unwrap_or_default()
+    }
+
+    /// Whether a change's record is asked for, if not for an echo.
+    fn reads(&self, change: &Change, wants: &Wants) -> bool {
+        change.operation != Operation::Delete
+            && wants.listen != Listen::NoRecord
+            && self.fetch(&change.source) != Fetch::Never
+    }
 }
 
 /// Owns loop 1.
@@ -62,86 +80,114 @@ pub struct Planner {
     pub route_metrics: route::Metrics,
 }
 
+/// One run of the loop.
+struct Run {
+    permits: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
 impl Planner {
     /// Runs until `cancel`, then waits for what is out; a claim that cannot be finished is given back.
     pub async fn run(self, cancel: CancellationToken) {
         // A new start is a new chance for what an earlier configuration could not read.
         self.store.claimable_now();
-        let permits = Arc::new(Semaphore::new(CLAIMS_MAX));
-        let tasks = TaskTracker::new();
-        while let Some((claims, permit)) = self.next(&permits, &cancel).await {
-            self.start(claims, permit, &tasks, &cancel);
+        let share = CLAIMS_MAX / self.enricher.connections().saturating_add(1);
+        let run = Run {
+            permits: Arc::new(Semaphore::new(CLAIMS_MAX)),
+            shares: Shares::new(self.store.clone(), share.max(SHARE_MIN)),
+            tasks: TaskTracker::new(),
+            cancel,
+        };
+        while let Some((claims, permit)) = self.next(&run).await {
+            self.start(claims, permit, &run);
         }
-        tasks.close();
-        tasks.wait().await;
+        run.tasks.close();
+        run.tasks.wait().await;
     }
 
-    async fn next(
-        &self,
-        permits: &Arc<Semaphore>,
-        cancel: &CancellationToken,
-    ) -> Option<(Vec<Claim>, OwnedSemaphorePermit)> {
+    async fn next(&self, run: &Run) -> Option<(Vec<Claim>, OwnedSemaphorePermit)> {
         let first = tokio::select! {
             biased;
-            () = cancel.cancelled() => return None,
-            permit = Arc::clone(permits).acquire_owned() => permit.ok()?,
+            () = run.cancel.cancelled() => return None,
+            permit = Arc::clone(&run.permits).acquire_owned() => permit.ok()?,
         };
-        let room = permits
+        let room = run
+            .permits
             .available_permits()
             .saturating_add(1)
             .min(CLAIM_BATCH_MAX);
         let claims = tokio::select! {
             biased;
-            () = cancel.cancelled() => return None,
+            () = run.cancel.cancelled() => return None,
             claims = self.store.claim(room) => claims,
         };
         let mut permit = first;
         let more = u32::try_from(claims.len().saturating_sub(1)).unwrap_or(u32::MAX);
         // `room` was free and only this loop takes permits.
-        if let Ok(rest) = Arc::clone(permits).try_acquire_many_owned(more) {
+        if let Ok(rest) = Arc::clone(&run.permits).try_acquire_many_owned(more) {
             permit.merge(rest);
         }
         Some((claims, permit))
     }
 
-    /// What needs no reading is planned here and now and finished together; the rest gets a task each.
-    fn start(
-        &self,
-        claims: Vec<Claim>,
-        mut permit: OwnedSemaphorePermit,
-        tasks: &TaskTracker,
-        cancel: &CancellationToken,
-    ) {
+    /// What needs no reading is planned here and now and finished together; the rest gets a task each, or is held while
+    /// its org has enough to do.
+    fn start(&self, claims: Vec<Claim>, mut permit: OwnedSemaphorePermit, run: &Run) {
         let rules = self.rules.load_full();
         let mut finished = vec![];
         for claim in claims {
-            match rules.routes.wants(&claim.change) {
+            let wants = rules.routes.wants(&claim.change);
+            let Some((claim, place)) = self.place(&rules, claim, wants.as_ref(), run) else {
+                continue;
+            };
+            match wants {
                 None => finished.push(closed(claim, ChangeOutcome::Unwanted)),
-                Some(wants)
-                    if needs_nothing(&claim.change, &wants) && !self.may_be_echo(&claim) =>
-                {
+                Some(wants) if place.is_none() && needs_nothing(&claim.change, &wants) => {
                     let event = bare_event(&claim);
                     finished.push(self.plan(&rules, claim, &event, None));
                 }
                 Some(wants) => {
                     let Some(own) = permit.split(1) else { continue };
                     let planner = self.clone();
-                    let (rules, cancel) = (Arc::clone(&rules), cancel.clone());
-                    tasks.spawn(async move {
+                    let (rules, cancel) = (Arc::clone(&rules), run.cancel.clone());
+                    run.tasks.spawn(async move {
                         planner.read_and_finish(&rules, claim, wants, &cancel).await;
-                        drop(own);
+                        drop((own, place));
                     });
                 }
             }
         }
         if !finished.is_empty() {
             let planner = self.clone();
-            let cancel = cancel.clone();
-            tasks.spawn(async move {
+            let cancel = run.cancel.clone();
+            run.tasks.spawn(async move {
                 planner.finish(finished, &cancel).await;
                 drop(permit);
             });
         }
+    }
+
+    /// A claim, with its place if its org is to be asked; `None` while its org has enough to do.
+    fn place(
+        &self,
+        rules: &Rules,
+        claim: Claim,
+        wants: Option<&Wants>,
+        run: &Run,
+    ) -> Option<(Claim, Option<Place>)> {
+        let Some(connection) = claim.change.connection.clone() else {
+            return Some((claim, None));
+        };
+        let asks = wants
+            .is_some_and(|wants| rules.reads(&claim.change, wants) || self.may_be_echo(&claim));
+        if !asks {
+            run.shares.pass_on(&connection);
+            return Some((claim, None));
+        }
+        let (claim, place) = run.shares.take(claim, &connection)?;
+        Some((claim, Some(place)))
     }
 
     async fn read_and_finish(
@@ -169,11 +215,7 @@ impl Planner {
             enricher: &self.enricher,
             metrics: &self.metrics,
         };
-        let fetch = rules
-            .fetch
-            .get(&claim.change.source)
-            .copied()
-            .unwrap_or_default();
+        let fetch = rules.fetch(&claim.change.source);
         let read = tokio::select! {
             biased;
             read = reader.read(&claim, &wants, fetch) => read,
@@ -228,9 +270,12 @@ impl Planner {
             {
                 Plan::Unmatched => (ChangeOutcome::Unmatched, vec![]),
                 Plan::Deliver(deliveries) => (ChangeOutcome::Planned, deliveries),
-                Plan::Quarantine { reason, detail } => {
-                    (ChangeOutcome::Quarantined { reason, detail }, vec![])
-                }
+                Plan::Superseded => (ChangeOutcome::Superseded, vec![]),
+                Plan::Quarantine {
+                    reason,
+                    detail,
+                    deliveries,
+                } => (ChangeOutcome::Quarantined { reason, detail }, deliveries),
             };
         Finish {
             claim,
@@ -283,7 +328,7 @@ impl Planner {
 }
 
 fn needs_nothing(change: &Change, wants: &Wants) -> bool {
-    let deleted = matches!(change.operation, crate::event::Operation::Delete);
+    let deleted = change.operation == Operation::Delete;
     wants.listen == Listen::NoRecord && !deleted && !wants.before && !wants.body
 }
 

@@ -11,10 +11,9 @@ use serde_json::Value;
 use crate::{
     enrich::{EnrichError, Enricher, Fields, ReadAnswer, ReadRequest},
     event::{
-        Body, Change, ChangeOutcome, EnrichedEvent, Fetch, Operation, QuarantineReason, Record,
-        RecordState,
+        Body, Change, ChangeOutcome, EnrichedEvent, Fetch, Operation, Record, RecordState, Unread,
     },
-    route::{Listen, MissingPolicy, Wants},
+    route::{Listen, Wants},
     store::{Claim, Seen, Snapshot, Store, StoreError},
 };
 
@@ -84,6 +83,11 @@ impl Found {
             echo: None,
         }
     }
+
+    /// What that means is each route's to say.
+    const fn unread(why: Unread) -> Self {
+        Self::nothing(RecordState::Unreadable(why))
+    }
 }
 
 impl Reader<'_> {
@@ -125,10 +129,11 @@ impl Reader<'_> {
             };
             match self.record(change, &wish).await {
                 Ok(Some(found)) => found,
-                Ok(None) => match self.missing(claim, wants).await? {
-                    Some(outcome) => return Ok(closed(outcome)),
-                    None => Found::nothing(RecordState::Unreadable),
-                },
+                Ok(None) => Found::unread(if self.store.deleted_meanwhile(claim).await? {
+                    Unread::Deleted
+                } else {
+                    Unread::Missing
+                }),
                 Err(EnrichError::Retry { after, detail }) => {
                     tracing::debug!(change.id = %change.id, detail, "zoho could not be asked");
                     return Ok(Read::Again {
@@ -137,7 +142,7 @@ impl Reader<'_> {
                     });
                 }
                 Err(EnrichError::Refuse { reason, detail }) => {
-                    return Ok(closed(ChangeOutcome::Quarantined { reason, detail }));
+                    Found::unread(Unread::Refused { reason, detail })
                 }
             }
         };
@@ -259,26 +264,6 @@ impl Reader<'_> {
                     read_at: Some(read_at),
                 }),
                 record: Some(record),
-            }),
-        })
-    }
-
-    /// What becomes of a change whose record Zoho does not return; `None` sends it without.
-    async fn missing(
-        &self,
-        claim: &Claim,
-        wants: &Wants,
-    ) -> Result<Option<ChangeOutcome>, StoreError> {
-        if self.store.deleted_meanwhile(claim.key, claim.no).await? {
-            return Ok(Some(ChangeOutcome::Superseded));
-        }
-        Ok(match wants.on_missing {
-            MissingPolicy::Send => None,
-            MissingPolicy::Quarantine => Some(ChangeOutcome::Quarantined {
-                reason: QuarantineReason::RecordMissing,
-                detail: "zoho does not return the record: converted, not shared with our user, \
-                         waiting for approval, or deleted"
-                    .to_owned(),
             }),
         })
     }

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::{
     message,
     needs::MODIFIED_BY,
-    table::{Prepared, Route},
+    table::{MissingPolicy, Prepared, Route},
 };
 use crate::{
-    event::{EnrichedEvent, Operation, Record},
+    event::{EnrichedEvent, Operation, Record, RecordState, Unread},
     template::{Condition, EvalError, Scope, Verdict},
 };
 
@@ -46,6 +46,8 @@ pub enum Outcome {
     NullOrdered,
     /// Its condition cannot be computed; holds no record content.
     Failed(String),
+    /// It takes the event, or its condition cannot tell, but it does not go without the record, which is not to be had.
+    Unread,
 }
 
 /// What all routes share of an event.
@@ -91,7 +93,7 @@ pub(super) const fn last_known(event: &EnrichedEvent) -> Option<&Record> {
 /// Whether a field changed: as the callback says, else as a comparison with the record last seen says.
 /// `None`: not known.
 pub(super) fn changed(event: &EnrichedEvent, field: &str) -> Option<bool> {
-    if let Some(affected) = &event.change.affected_fields {
+    if let Some(affected) = event.change.affected() {
         return Some(affected.iter().any(|it| it == field));
     }
     let has = |record: &Record| record.fields.contains(field) || record.values.contains_key(field);
@@ -104,17 +106,41 @@ pub(super) fn changed(event: &EnrichedEvent, field: &str) -> Option<bool> {
 pub(super) fn decide<'a>(prepared: &'a Prepared, facts: &Facts<'_>) -> Decision<'a> {
     let unknown = Cell::new(false);
     let route = &prepared.route;
+    let lacks = lacks_record(prepared, facts.event);
     let outcome = match &route.when {
         _ if is_by_any(&route.ignore_changes_by, facts.event) => Ok(Outcome::Unmatched),
+        _ if lacks && asks_record(route) => Ok(Outcome::Unread),
         None => Ok(Outcome::Matched { left: false }),
         Some(when) => holds(prepared, when, facts, &unknown),
     };
-    let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
+    let outcome = match outcome {
+        Ok(Outcome::Matched { .. }) if lacks => Outcome::Unread,
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed(error.to_string()),
+    };
     Decision {
         prepared,
         outcome,
         changed_unknown: unknown.get(),
     }
+}
+
+/// Whether a route needs the record and does not go without it.
+fn lacks_record(prepared: &Prepared, event: &EnrichedEvent) -> bool {
+    let RecordState::Unreadable(why) = &event.state else {
+        return false;
+    };
+    let goes = match why {
+        Unread::Missing => prepared.route.on_missing == MissingPolicy::Send,
+        Unread::Deleted | Unread::Refused { .. } => false,
+    };
+    !goes && prepared.needs.record()
+}
+
+/// Whether a route looks at the record to decide.
+fn asks_record(route: &Route) -> bool {
+    let reads = |it: &Condition| it.reads().whole_record || !it.reads().record_fields.is_empty();
+    !route.ignore_changes_by.is_empty() || route.when.as_ref().is_some_and(reads)
 }
 
 /// Whether a change was made by one of these users: as the callback says, else as the record read for it does. On a

@@ -48,10 +48,7 @@ pub(super) fn event_variable(event: &EnrichedEvent, left: Option<bool>) -> Map<S
         ),
         (
             "changed",
-            change
-                .affected_fields
-                .clone()
-                .map_or(Value::Null, Value::from),
+            change.affected().map_or(Value::Null, Value::from),
         ),
         (
             "sequence",
@@ -92,11 +89,7 @@ pub(super) fn attributes(
         partitionkey: subject.clone(),
         subject,
         origin: change.origin.as_str().to_owned(),
-        changedfields: change
-            .affected_fields
-            .as_ref()
-            .filter(|it| !it.is_empty())
-            .map(|it| it.join(",")),
+        changedfields: change.affected().map(|it| it.join(",")),
         recordreadat: event.read_at.filter(|_| tells).map(time),
         recordstate: event.state.attribute().filter(|_| tells).map(str::to_owned),
         replayof: None,
@@ -137,7 +130,7 @@ impl<'a> DefaultData<'a> {
             id: change.record.as_ref().map(RecordId::as_str),
             record: event.record.as_ref().and_then(carried),
             before: event.before.as_ref().and_then(carried),
-            changed: change.affected_fields.as_deref(),
+            changed: change.affected(),
             body: generic
                 .then(|| event.body.as_ref().map(Body::to_value))
                 .flatten(),

@@ -40,7 +40,7 @@ impl Metrics {
             match decision.outcome {
                 Outcome::Matched { .. } => self.matches.with_label_values(&route).inc(),
                 Outcome::NullOrdered => self.null_ordered.with_label_values(&route).inc(),
-                Outcome::Unmatched | Outcome::Failed(_) => {}
+                Outcome::Unmatched | Outcome::Failed(_) | Outcome::Unread => {}
             }
             if decision.changed_unknown {
                 self.changed_unknown.with_label_values(&route).inc();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::table::{BodyTemplate, EnrichWish, Listen, MissingPolicy, Prepared, Route, Wants};
+use super::table::{BodyTemplate, EnrichWish, Listen, Prepared, Route, Wants};
 use crate::{
     event::{Change, Operation, Record},
     template::Reads,
@@ -91,7 +91,7 @@ impl Needs {
     }
 
     /// Whether the record must be read at all.
-    fn record(&self) -> bool {
+    pub(super) fn record(&self) -> bool {
         self.listed.is_some() || self.all() || !self.fields().is_empty()
     }
 
@@ -184,8 +184,7 @@ fn only(record: &Record, listed: &BTreeSet<String>, read: &[&Reads]) -> Record {
 pub(super) fn wants(change: &Change, listening: &[&Prepared]) -> Wants {
     let deleted = change.operation == Operation::Delete;
     let needs = || listening.iter().map(|it| &it.needs);
-    let reading = || listening.iter().filter(|it| it.needs.record());
-    let listen = if deleted || reading().next().is_none() {
+    let listen = if deleted || !needs().any(Needs::record) {
         Listen::NoRecord
     } else if needs().any(Needs::all) {
         Listen::All
@@ -198,11 +197,6 @@ pub(super) fn wants(change: &Change, listening: &[&Prepared]) -> Wants {
         full: reads && listening.iter().any(|it| it.route.full),
         before: needs().any(|it| it.before() || (deleted && it.last_known())),
         body: needs().any(|it| it.body() || (generic && it.default_body)),
-        on_missing: if reading().all(|it| it.route.on_missing == MissingPolicy::Send) {
-            MissingPolicy::Send
-        } else {
-            MissingPolicy::Quarantine
-        },
         listen,
     }
 }

@@ -12,12 +12,17 @@ use super::{
     table::{Plan, Prepared, Send},
 };
 use crate::{
-    event::{DeliveryId, EnrichedEvent, Message, NewDelivery, QuarantineReason},
+    event::{
+        DeliveryId, EnrichedEvent, Message, NewDelivery, QuarantineReason, RecordState, Unread,
+    },
     template::{EvalError, Scope, Template},
 };
 
 /// Longest routing key, in bytes. AMQP 0-9-1 counts its length in one byte.
 const KEY_BYTES_MAX: usize = 255;
+
+const MISSING: &str = "zoho does not return the record: converted, not shared with our user, waiting for approval, or \
+                       deleted";
 
 /// Why a send cannot be planned.
 #[derive(Debug, thiserror::Error)]
@@ -39,18 +44,25 @@ impl PlanError {
     }
 }
 
-/// All or nothing: one route that cannot be computed sets the whole change aside.
+/// All or nothing: one route that cannot be computed sets the whole change aside. One that lacks the record sets it aside
+/// for itself alone.
 pub(super) fn plan(decisions: &[Decision<'_>], event: &EnrichedEvent, now: Timestamp) -> Plan {
     let facts = Facts::of(event, now);
     let mut deliveries = vec![];
+    let mut lacking = vec![];
     for decision in decisions {
         let left = match &decision.outcome {
             Outcome::Matched { left } => *left,
             Outcome::Unmatched | Outcome::NullOrdered => continue,
+            Outcome::Unread => {
+                lacking.push(decision.route().name.as_str());
+                continue;
+            }
             Outcome::Failed(message) => {
                 return Plan::Quarantine {
                     reason: QuarantineReason::ConditionError,
                     detail: format!("route `{}`: when: {message}", decision.route().name),
+                    deliveries: vec![],
                 };
             }
         };
@@ -65,15 +77,33 @@ pub(super) fn plan(decisions: &[Decision<'_>], event: &EnrichedEvent, now: Times
                             decision.route().name,
                             send.name
                         ),
+                        deliveries: vec![],
                     };
                 }
             }
         }
     }
-    if deliveries.is_empty() {
-        Plan::Unmatched
-    } else {
-        Plan::Deliver(deliveries)
+    match (&event.state, deliveries.is_empty()) {
+        (RecordState::Unreadable(why), _) if !lacking.is_empty() => {
+            unread(why, &lacking, deliveries)
+        }
+        (_, true) => Plan::Unmatched,
+        (_, false) => Plan::Deliver(deliveries),
+    }
+}
+
+/// Some routes lack the record; the deliveries are of those that do not.
+fn unread(why: &Unread, lacking: &[&str], deliveries: Vec<NewDelivery>) -> Plan {
+    let (reason, detail) = match why {
+        Unread::Deleted if deliveries.is_empty() => return Plan::Superseded,
+        Unread::Deleted => return Plan::Deliver(deliveries),
+        Unread::Missing => (QuarantineReason::RecordMissing, MISSING),
+        Unread::Refused { reason, detail } => (*reason, detail.as_str()),
+    };
+    Plan::Quarantine {
+        reason,
+        detail: format!("{detail}; for `{}`", lacking.join("`, `")),
+        deliveries,
     }
 }
 

@@ -69,7 +69,7 @@ pub enum EnrichWish {
 /// `enrich.on_missing` of a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingPolicy {
-    /// Set the change aside (the default).
+    /// Set the change aside for this route (the default).
     #[default]
     Quarantine,
     /// Send it with `record: null`, `recordstate: unreadable`.
@@ -133,8 +133,6 @@ pub struct Wants {
     pub before: bool,
     /// Whether a route, or the default message of a generic event, reads `body`.
     pub body: bool,
-    /// Send only if every listening route that needs the record says so.
-    pub on_missing: MissingPolicy,
 }
 
 /// What is to be read for a change.
@@ -155,12 +153,16 @@ pub enum Plan {
     Unmatched,
     /// One delivery per send of each route that matched, in the file's order.
     Deliver(Vec<NewDelivery>),
-    /// A condition or template could not be computed.
+    /// No route goes without the record, and the change is older than the record's delete.
+    Superseded,
+    /// A condition or template could not be computed, or a route needs a record that is not to be had.
     Quarantine {
-        /// Condition error or unrenderable.
+        /// Why, as a closed set.
         reason: QuarantineReason,
-        /// Which route and send, and why; no record content.
+        /// Which routes, and why; no record content.
         detail: String,
+        /// Of the routes that go without that record.
+        deliveries: Vec<NewDelivery>,
     },
 }
 

@@ -17,7 +17,7 @@ use crate::{
     event::{
         Action, Body, Change, ChangeId, ConnectionName, DestinationName, EnrichedEvent,
         FailurePolicy, ModuleName, NotificationId, Operation, Origin, QuarantineReason, Record,
-        RecordId, RecordState, RouteName, SendName, Sequence, SourceName,
+        RecordId, RecordState, RouteName, SendName, Sequence, SourceName, Unread,
     },
     template::{Condition, Place, Template},
 };
@@ -413,20 +413,6 @@ fn the_other_wishes_are_joined_too() {
     for (name, wants, expected) in cases {
         assert_eq!([wants.full, wants.before, wants.body], expected, "{name}");
     }
-    let send_missing = |it: &mut Route| it.on_missing = MissingPolicy::Send;
-    let policy = |routes| wants(routes, "update", false).on_missing;
-    assert_eq!(
-        policy(vec![with(&send_missing), with(&|_| {})]),
-        MissingPolicy::Quarantine
-    );
-    assert_eq!(
-        policy(vec![with(&send_missing), with(&send_missing)]),
-        MissingPolicy::Send
-    );
-    assert_eq!(
-        policy(vec![with(&send_missing), quiet()]),
-        MissingPolicy::Send
-    );
 }
 
 #[test]
@@ -440,7 +426,12 @@ fn changed_asks_the_callback_then_the_snapshot_then_assumes() {
             "changed('Stage')",
             "Unmatched",
         ),
-        (Some(vec![]), json!({}), "changed('Stage')", "Unmatched"),
+        (
+            Some(vec![]),
+            json!({}),
+            "changed('Stage')",
+            "Matched { left: false }, changed unknown",
+        ),
         (None, json!({"Stage": "Open"}), "changed('Stage')", MATCHED),
         (
             None,
@@ -653,12 +644,14 @@ fn each_route_sends_only_what_it_lists() {
 
 #[test]
 fn messages_say_what_is_known_of_the_record() {
-    let table = RouteTable::new(vec![route("r", &["*.*"])]);
+    let mut whole = route("r", &["*.*"]);
+    whole.on_missing = MissingPolicy::Send;
+    let table = RouteTable::new(vec![whole]);
     let mut quiet = route("r", &["*.*"]);
     quiet.enrich = EnrichWish::None;
     let quiet = RouteTable::new(vec![quiet]);
     let unreadable = || EnrichedEvent {
-        state: RecordState::Unreadable,
+        state: RecordState::Unreadable(Unread::Missing),
         record: None,
         ..event(Value::Null, json!({"A": 1}))
     };
@@ -881,7 +874,7 @@ fn what_cannot_be_computed_sets_the_change_aside_without_its_content() {
     );
     for (table, expected, message) in cases {
         match table.plan(&event, at(NOW)) {
-            Plan::Quarantine { reason, detail } => {
+            Plan::Quarantine { reason, detail, .. } => {
                 assert_eq!((reason, detail.as_str()), (expected, message));
             }
             other => panic!("{message}: {other:?}"),
@@ -917,6 +910,93 @@ fn a_plan_has_every_send_of_every_matching_route_and_is_the_same_every_time() {
         ..route("r", &["*.*"])
     }]);
     assert_eq!(unmatched.plan(&event, at(NOW)), Plan::Unmatched);
+}
+
+/// What is planned of a change whose record is not to be had: the routes that deliver, and how the change ends.
+fn without_record(routes: &[&Route], why: Unread) -> (Vec<String>, String) {
+    let table = RouteTable::new(routes.iter().map(|it| (*it).clone()).collect());
+    let event = EnrichedEvent {
+        state: RecordState::Unreadable(why),
+        read_at: None,
+        ..event(Value::Null, Value::Null)
+    };
+    let (deliveries, end) = match table.plan(&event, at(NOW)) {
+        Plan::Deliver(deliveries) => (deliveries, "planned".to_owned()),
+        Plan::Unmatched => (vec![], "unmatched".to_owned()),
+        Plan::Superseded => (vec![], "superseded".to_owned()),
+        Plan::Quarantine {
+            reason,
+            detail,
+            deliveries,
+        } => {
+            let (_, routes) = detail.split_once("; for ").unwrap();
+            (deliveries, format!("{reason} for {routes}"))
+        }
+    };
+    let names = deliveries.iter().map(|it| it.route.to_string());
+    (names.collect(), end)
+}
+
+#[test]
+fn each_route_says_for_itself_what_a_missing_record_means() {
+    let strict = route("strict", &["*.*"]);
+    let with = |name: &str, make: &dyn Fn(&mut Route)| {
+        let mut route = route(name, &["*.*"]);
+        make(&mut route);
+        route
+    };
+    let bare = with("bare", &|it| it.enrich = EnrichWish::None);
+    let lenient = with("lenient", &|it| it.on_missing = MissingPolicy::Send);
+    let other = with("other", &|it| it.when = when("event.operation == 'insert'"));
+    let asks = with("asks", &|it| it.when = when("record.Stage == 'x'"));
+    let by = with("by", &|it| {
+        it.enrich = EnrichWish::None;
+        it.ignore_changes_by = vec!["77".to_owned()];
+    });
+    let refused = || Unread::Refused {
+        reason: QuarantineReason::StaleRead,
+        detail: "old".to_owned(),
+    };
+    let cases: [(&[&Route], Unread, &[&str], &str); 12] = [
+        (
+            &[&strict],
+            Unread::Missing,
+            &[],
+            "record_missing for `strict`",
+        ),
+        (
+            &[&bare, &strict, &lenient, &asks, &by],
+            Unread::Missing,
+            &["bare", "lenient"],
+            "record_missing for `strict`, `asks`, `by`",
+        ),
+        (
+            &[&bare, &lenient],
+            Unread::Missing,
+            &["bare", "lenient"],
+            "planned",
+        ),
+        (&[&bare, &other], Unread::Missing, &["bare"], "planned"),
+        (&[&other], Unread::Missing, &[], "unmatched"),
+        (&[&asks], Unread::Missing, &[], "record_missing for `asks`"),
+        (&[&bare, &strict], Unread::Deleted, &["bare"], "planned"),
+        (&[&strict, &lenient], Unread::Deleted, &[], "superseded"),
+        (&[&other], Unread::Deleted, &[], "unmatched"),
+        (&[&lenient], refused(), &[], "stale_read for `lenient`"),
+        (
+            &[&lenient, &bare],
+            refused(),
+            &["bare"],
+            "stale_read for `lenient`",
+        ),
+        (&[&bare], refused(), &["bare"], "planned"),
+    ];
+    for (routes, why, delivering, end) in cases {
+        let names: Vec<_> = routes.iter().map(|it| it.name.as_str()).collect();
+        let (delivered, ended) = without_record(routes, why.clone());
+        assert_eq!(delivered, delivering, "{names:?} {why:?}");
+        assert_eq!(ended, end, "{names:?} {why:?}");
+    }
 }
 
 #[test]
@@ -1009,7 +1089,7 @@ fn a_send_to_zoho_holds_the_whole_command() {
 
     let nobody = written(Action::Update, Some("{{ record.Nobody }}"), &json!({}));
     match planned(vec![nobody]) {
-        Plan::Quarantine { reason, detail } => {
+        Plan::Quarantine { reason, detail, .. } => {
             assert_eq!(reason, QuarantineReason::Unrenderable);
             assert_eq!(detail, "route `back`, send `crm-back`: the id is null");
         }

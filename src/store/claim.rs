@@ -4,8 +4,8 @@ use std::pin::pin;
 
 use jiff::Timestamp;
 
-use super::{READ_AGAIN, Store, row::Taken, sqlite::Found, types::Claim};
-use crate::event::RecordKey;
+use super::{READ_AGAIN, Store, row::Taken, sqlite::Found, types::Claim, waiting::change_bytes};
+use crate::event::{ConnectionName, RecordKey};
 
 impl Store {
     /// Waits until there is work, then takes the oldest open change of up to `max` records, in memory only.
@@ -34,7 +34,27 @@ impl Store {
         waiting.inbox_news.notify_waiters();
     }
 
-    /// What was given back may be claimed at once, whatever was to be waited for.
+    /// Sets a claim aside that was not begun, so that those of others are reached: it is claimed again only after
+    /// [`Self::release`] for this connection, and before what came later. An older change of its record that comes
+    /// meanwhile goes first.
+    pub fn hold(&self, claim: Claim, connection: ConnectionName) {
+        let head = (claim.key, claim.no.0);
+        let bytes = change_bytes(&claim.change);
+        let content = ((claim.notification_no, claim.change), bytes);
+        let mut inbox = self.shared.waiting.inbox();
+        inbox.queue.hold(head, connection, content);
+    }
+
+    /// Lets the oldest `count` claims that are held for a connection be claimed again.
+    pub fn release(&self, connection: &ConnectionName, count: usize) {
+        let waiting = &self.shared.waiting;
+        let released = waiting.inbox().queue.release(connection, count);
+        if released {
+            waiting.inbox_news.notify_waiters();
+        }
+    }
+
+    /// What was given back or is held may be claimed at once, whatever was to be waited for.
     pub fn claimable_now(&self) {
         let waiting = &self.shared.waiting;
         waiting.inbox().queue.due_now();

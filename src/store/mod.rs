@@ -204,16 +204,12 @@ impl Store {
         self.shared.readers.snapshots(records).await
     }
 
-    /// Whether a delete of this record was accepted after the change `after`.
+    /// Whether a delete of this claim's record comes after it: by its time, or because it was accepted later.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn deleted_meanwhile(
-        &self,
-        key: RecordKey,
-        after: ChangeNo,
-    ) -> Result<bool, StoreError> {
-        self.shared.readers.deleted_meanwhile(key, after).await
+    pub async fn deleted_meanwhile(&self, claim: &Claim) -> Result<bool, StoreError> {
+        self.shared.readers.deleted_meanwhile(claim).await
     }
 
     /// The stored body (secrets masked) of a notification; `None` when retention has deleted it, which it never does

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::row::{Row, Taken};
-use crate::event::RecordKey;
+use crate::event::{ConnectionName, RecordKey};
 
 /// Backward jumps of the wall clock above this move the due times with it.
 const CLOCK_JUMP_US: i64 = 5_000_000;
@@ -14,10 +14,17 @@ const CLOCK_JUMP_US: i64 = 5_000_000;
 /// No retry waits longer; a due time beyond was stored by a clock that ran ahead.
 const WAIT_MAX_US: i64 = 7 * 24 * 3_600 * 1_000_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    Ready { due: i64 },
-    Later { due: i64, put_back: bool },
+    Ready {
+        due: i64,
+    },
+    Later {
+        due: i64,
+        put_back: bool,
+    },
+    /// It was out for a moment: no more can be done at once for its connection.
+    Held(ConnectionName),
     Out,
 }
 
@@ -38,6 +45,8 @@ pub(super) struct Queue<T> {
     heads: HashMap<RecordKey, Head<T>>,
     ready: BTreeSet<(i64, i64, RecordKey)>,
     later: BTreeSet<(i64, i64, RecordKey)>,
+    /// By row; no connection stays without any.
+    held: HashMap<ConnectionName, BTreeSet<(i64, RecordKey)>>,
     /// Of all heads, by row.
     ages: BTreeMap<i64, (i64, RecordKey)>,
     depth: u64,
@@ -60,6 +69,7 @@ impl<T> Queue<T> {
             heads: HashMap::new(),
             ready: BTreeSet::new(),
             later: BTreeSet::new(),
+            held: HashMap::new(),
             ages: BTreeMap::new(),
             depth: 0,
             heads_max,
@@ -220,6 +230,33 @@ impl<T> Queue<T> {
         }
     }
 
+    /// A row that was out waits, without having been begun, until [`Self::release`] lets it go.
+    pub(super) fn hold(
+        &mut self,
+        (key, no): (RecordKey, i64),
+        connection: ConnectionName,
+        (content, bytes): (T, usize),
+    ) {
+        if self.is_out(key, no)
+            && let Some(mut head) = self.remove(key)
+        {
+            let room = self.content_bytes_max.saturating_sub(self.content_bytes);
+            head.content = (bytes <= room).then_some((content, bytes));
+            head.state = State::Held(connection);
+            self.insert(key, head);
+        }
+    }
+
+    /// Lets the oldest `count` that are held for a connection go; false where none is.
+    pub(super) fn release(&mut self, connection: &ConnectionName, count: usize) -> bool {
+        let held = self.held.get(connection).into_iter().flatten();
+        let keys: Vec<_> = held.take(count).map(|(_, key)| *key).collect();
+        for key in &keys {
+            self.make_ready(*key);
+        }
+        !keys.is_empty()
+    }
+
     /// A row left the table; `next` is its record's next.
     pub(super) fn closed(&mut self, key: RecordKey, no: i64, next: Option<Row<T>>, rows: u64) {
         self.forget_depth(rows);
@@ -242,7 +279,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// What was put back is due now, oldest first.
+    /// What was put back or is held is due now, oldest first.
     pub(super) fn due_now(&mut self) {
         let keys: Vec<_> = self.heads.keys().copied().collect();
         self.due_now_of(&keys);
@@ -251,12 +288,13 @@ impl<T> Queue<T> {
     /// The same, of these records.
     pub(super) fn due_now_of(&mut self, keys: &[RecordKey]) {
         for key in keys {
-            let waits = self.heads.get(key);
-            if waits.is_some_and(|it| matches!(it.state, State::Later { put_back: true, .. }))
-                && let Some(mut head) = self.remove(*key)
-            {
-                head.state = State::Ready { due: head.since };
-                self.insert(*key, head);
+            let waits = self.heads.get(key).is_some_and(|it| match &it.state {
+                State::Later { put_back, .. } => *put_back,
+                State::Held(_) => true,
+                State::Ready { .. } | State::Out => false,
+            });
+            if waits {
+                self.make_ready(*key);
             }
         }
     }
@@ -266,6 +304,7 @@ impl<T> Queue<T> {
         self.heads.clear();
         self.ready.clear();
         self.later.clear();
+        self.held.clear();
         self.ages.clear();
         self.content_bytes = 0;
         self.depth = 0;
@@ -280,6 +319,13 @@ impl<T> Queue<T> {
             .is_some_and(|it| it.no == no && it.state == State::Out)
     }
 
+    fn make_ready(&mut self, key: RecordKey) {
+        if let Some(mut head) = self.remove(key) {
+            head.state = State::Ready { due: head.since };
+            self.insert(key, head);
+        }
+    }
+
     fn hand_out(&mut self, key: RecordKey) -> Option<(RecordKey, i64, T)> {
         let mut head = self.remove(key)?;
         let no = head.no;
@@ -292,8 +338,11 @@ impl<T> Queue<T> {
     /// False when there is no room for another record.
     fn place(&mut self, row: Row<T>) -> bool {
         if let Some(head) = self.heads.get(&row.key) {
-            let waits = matches!(head.state, State::Ready { .. }) && !head.came_back;
-            if waits && head.no != row.no && (row.rank, row.no) < (head.rank, head.no) {
+            let begun = match head.state {
+                State::Ready { .. } | State::Held(_) => head.came_back,
+                State::Later { .. } | State::Out => true,
+            };
+            if !begun && head.no != row.no && (row.rank, row.no) < (head.rank, head.no) {
                 self.remove(row.key);
                 self.insert_row(row);
             }
@@ -331,9 +380,13 @@ impl<T> Queue<T> {
     }
 
     fn insert(&mut self, key: RecordKey, head: Head<T>) {
-        match head.state {
-            State::Ready { due } => drop(self.ready.insert((due, head.no, key))),
-            State::Later { due, .. } => drop(self.later.insert((due, head.no, key))),
+        match &head.state {
+            State::Ready { due } => drop(self.ready.insert((*due, head.no, key))),
+            State::Later { due, .. } => drop(self.later.insert((*due, head.no, key))),
+            State::Held(connection) => {
+                let held = self.held.entry(connection.clone()).or_default();
+                held.insert((head.no, key));
+            }
             State::Out => {}
         }
         self.content_bytes += head.content.as_ref().map_or(0, |(_, bytes)| *bytes);
@@ -343,9 +396,17 @@ impl<T> Queue<T> {
 
     fn remove(&mut self, key: RecordKey) -> Option<Head<T>> {
         let head = self.heads.remove(&key)?;
-        match head.state {
-            State::Ready { due } => drop(self.ready.remove(&(due, head.no, key))),
-            State::Later { due, .. } => drop(self.later.remove(&(due, head.no, key))),
+        match &head.state {
+            State::Ready { due } => drop(self.ready.remove(&(*due, head.no, key))),
+            State::Later { due, .. } => drop(self.later.remove(&(*due, head.no, key))),
+            State::Held(connection) => {
+                if let Some(held) = self.held.get_mut(connection) {
+                    held.remove(&(head.no, key));
+                    if held.is_empty() {
+                        self.held.remove(connection);
+                    }
+                }
+            }
             State::Out => {}
         }
         self.ages.remove(&head.no);
@@ -496,6 +557,42 @@ mod tests {
         queue.fill(key(2), 2, 2, 10);
         assert_eq!(out(&mut queue, 100), [2]);
         assert_eq!(queue.take(500, 10), Taken::Load(vec![(key(1), 1)]));
+    }
+
+    #[test]
+    fn what_is_held_lets_others_pass_and_goes_oldest_first() {
+        let (acme, other) = (ConnectionName::new("acme"), ConnectionName::new("other"));
+        let mut queue = Queue::new(10, 25, true);
+        for n in 1..=4 {
+            queue.committed(Row {
+                rank: 5,
+                ..row(n, n)
+            });
+        }
+        assert_eq!(out(&mut queue, 100), [1, 2]);
+        queue.hold((key(2), 2), acme.clone(), (2, 10));
+        queue.hold((key(1), 1), acme.clone(), (1, 10));
+        queue.fill(key(3), 3, 3, 10);
+        queue.fill(key(4), 4, 4, 10);
+        assert_eq!(out(&mut queue, 100), [3, 4]);
+        queue.hold((key(3), 3), other.clone(), (3, 10));
+        queue.committed(row(5, 5));
+        assert!(queue.release(&acme, 1));
+        assert_eq!(out(&mut queue, 100), [1], "its content was kept");
+        assert_eq!(queue.state(), (5, Some(1)));
+
+        // Nothing of it was begun: an older change of its record goes before it.
+        queue.committed(row(2, 6));
+        assert!(!queue.release(&acme, 10));
+        queue.due_now();
+        assert_eq!(queue.take(100, 1), Taken::Load(vec![(key(3), 3)]));
+        queue.fill(key(3), 3, 3, 10);
+        queue.fill(key(5), 5, 5, 10);
+        queue.fill(key(2), 6, 6, 10);
+        assert_eq!(out(&mut queue, 100), [3, 5, 6]);
+        assert!(queue.held.is_empty());
+        queue.hold((key(9), 9), other, (9, 10));
+        assert!(queue.held.is_empty(), "only what is out can be held");
     }
 
     #[test]

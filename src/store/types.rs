@@ -102,7 +102,7 @@ pub struct Finish {
     pub claim: Claim,
     /// How.
     pub outcome: ChangeOutcome,
-    /// Only with [`ChangeOutcome::Planned`].
+    /// With [`ChangeOutcome::Planned`]; with [`ChangeOutcome::Quarantined`] those of the routes it is not set aside for.
     pub deliveries: Vec<NewDelivery>,
     /// What is now known of the record, if it was read or its values merged.
     pub seen: Option<Seen>,

@@ -21,6 +21,7 @@ mod deliver_zoho;
 mod deliver_zoho_actions;
 mod enrich;
 mod hostile;
+mod missing;
 mod pull;
 mod powerloss;
 mod process;

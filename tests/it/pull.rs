@@ -93,6 +93,11 @@ impl Setup {
 
     /// Accepts and plans one event for each record.
     async fn plan(&self, records: std::ops::Range<usize>) -> Vec<String> {
+        self.plan_after(records, Duration::ZERO).await
+    }
+
+    /// The same, with so much time between.
+    async fn plan_after(&self, records: std::ops::Range<usize>, wait: Duration) -> Vec<String> {
         let notification = NotificationId::random();
         let module = ModuleName::new("Leads");
         let now = self.clock.now();
@@ -125,6 +130,7 @@ impl Setup {
             unwanted: false,
         };
         self.store.accept(accept).await.unwrap();
+        self.hand.advance(wait);
         let mut ids = vec![];
         while ids.len() < records.len() {
             let claims = self.store.claim(records.len()).await;
@@ -299,6 +305,14 @@ async fn what_nobody_takes_expires() {
         .await
         .unwrap();
     assert_eq!(setup.lease("bi", "wait=10s").await, young);
+    setup.end().await;
+}
+
+#[tokio::test]
+async fn what_was_planned_late_is_kept_as_long() {
+    let setup = Setup::start().await;
+    let ids = setup.plan_after(0..1, KEEP + Duration::from_hours(1)).await;
+    assert_eq!(setup.lease("bi", "wait=10s").await, ids);
     setup.end().await;
 }
 

@@ -584,34 +584,62 @@ async fn a_delete_accepted_meanwhile_is_known_while_open_and_when_closed() {
     let store = open(settings(folder.path()), &clock).await.unwrap();
     store.accept(accept(&clock, &["1"])).await.unwrap();
     let update = quick(store.claim(1)).await.remove(0);
-    assert!(
-        !store
-            .deleted_meanwhile(update.key, update.no)
-            .await
-            .unwrap()
-    );
+    assert!(!store.deleted_meanwhile(&update).await.unwrap());
     let mut sent = accept(&clock, &["1"]);
     if let Content::Changes(changes) = &mut sent.content {
         changes[0].operation = Operation::Delete;
     }
     store.accept(sent).await.unwrap();
-    assert!(
-        store
-            .deleted_meanwhile(update.key, update.no)
-            .await
-            .unwrap()
-    );
-    let (key, no) = (update.key, update.no);
+    assert!(store.deleted_meanwhile(&update).await.unwrap());
     store
         .finish(vec![Finish {
             outcome: ChangeOutcome::Superseded,
-            ..finish(update, &[])
+            ..finish(update.clone(), &[])
         }])
         .await
         .unwrap();
     let delete = quick(store.claim(1)).await.remove(0);
     store.finish(vec![finish(delete, &[])]).await.unwrap();
-    assert!(store.deleted_meanwhile(key, no).await.unwrap());
+    assert!(store.deleted_meanwhile(&update).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_accepted_before_an_older_change_is_known_as_well() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let sent = |operation, server_time: i64| {
+        let mut sent = accept(&clock, &["1"]);
+        if let Content::Changes(changes) = &mut sent.content {
+            changes[0].operation = operation;
+            changes[0].server_time = Timestamp::from_second(server_time).unwrap();
+        }
+        sent
+    };
+    let (update, delete) = (|| Operation::Update, || Operation::Delete);
+    store.accept(sent(delete(), 100)).await.unwrap();
+    store.accept(sent(update(), 98)).await.unwrap();
+    let older = quick(store.claim(1)).await.remove(0);
+    assert_eq!(older.change.operation, update());
+    assert!(store.deleted_meanwhile(&older).await.unwrap(), "still open");
+    store.finish(vec![finish(older, &[])]).await.unwrap();
+    // An earlier delete that comes late takes nothing back.
+    for (operation, time, expected) in [
+        (delete(), 100, true),
+        (delete(), 90, true),
+        (update(), 99, true),
+        (update(), 100, true),
+        (update(), 101, false),
+    ] {
+        if time != 100 || operation == update() {
+            store.accept(sent(operation.clone(), time)).await.unwrap();
+        }
+        let claim = quick(store.claim(1)).await.remove(0);
+        assert_eq!(claim.change.operation, operation);
+        let known = store.deleted_meanwhile(&claim).await.unwrap();
+        assert_eq!(known, expected, "{operation} of {time}");
+        store.finish(vec![finish(claim, &[])]).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use zohook::{
-    event::{ChangeOutcome, Delivery, DestinationName, QuarantineReason, Settled},
+    event::{ChangeOutcome, ConnectionName, Delivery, DestinationName, QuarantineReason, Settled},
     store::{Claim, Content, Finish, Store},
 };
 
@@ -35,6 +35,10 @@ enum Action {
     GiveBack {
         which: usize,
     },
+    Hold {
+        which: usize,
+    },
+    Release,
     Due {
         destination: usize,
         max: usize,
@@ -62,6 +66,8 @@ fn action() -> impl Strategy<Value = Action> {
         6 => (any::<usize>(), 0_u8..5, any::<bool>())
             .prop_map(|(which, outcome, twice)| Action::Finish { which, outcome, twice }),
         1 => any::<usize>().prop_map(|which| Action::GiveBack { which }),
+        2 => any::<usize>().prop_map(|which| Action::Hold { which }),
+        1 => Just(Action::Release),
         6 => (0_usize..2, 1_usize..4).prop_map(|(destination, max)| Action::Due { destination, max }),
         6 => (any::<usize>(), 0_u8..4).prop_map(|(which, how)| Action::Settle { which, how }),
         1 => any::<usize>().prop_map(|which| Action::PutBack { which }),
@@ -104,6 +110,10 @@ struct World {
     out: Vec<Claim>,
     /// Given back, so they keep their place before others of their record.
     waiting: BTreeSet<i64>,
+    /// Given back at any time.
+    begun: BTreeSet<i64>,
+    /// Held, and with them their records.
+    held: BTreeSet<i64>,
     /// By delivery row: destination and record.
     queued: BTreeMap<i64, (usize, String)>,
     delivered_out: Vec<Delivery>,
@@ -130,6 +140,8 @@ impl World {
             open: BTreeMap::new(),
             out: vec![],
             waiting: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            held: BTreeSet::new(),
             queued: BTreeMap::new(),
             delivered_out: vec![],
             last_sequence: HashMap::new(),
@@ -157,11 +169,19 @@ impl World {
             Action::GiveBack { which } => {
                 if let Some(claim) = pick(&mut self.out, which) {
                     self.waiting.insert(claim.no.0);
+                    self.begun.insert(claim.no.0);
                     self.store
                         .give_back(&claim, self.clock.now() + Duration::from_secs(10));
                     self.hand.advance(Duration::from_secs(10));
                 }
             }
+            Action::Hold { which } => {
+                if let Some(claim) = pick(&mut self.out, which) {
+                    self.held.insert(claim.no.0);
+                    self.store.hold(claim, org());
+                }
+            }
+            Action::Release => self.release(),
             Action::Due { destination, max } => self.due(destination, max).await,
             Action::Settle { which, how } => self.settle(which, how).await,
             Action::PutBack { which } => {
@@ -191,6 +211,11 @@ impl World {
         for record in names {
             self.change_no += 1;
             self.created += 1;
+            // What was not begun makes way for an older one.
+            self.held.retain(|no| {
+                let held = &self.open[no];
+                self.begun.contains(no) || held.record != record || held.server_time <= server_time
+            });
             self.open.insert(
                 self.change_no,
                 Open {
@@ -211,6 +236,9 @@ impl World {
         }) {
             return None;
         }
+        if self.held.iter().any(|no| self.open[no].record == record) {
+            return None;
+        }
         if let Some(kept) = self.waiting.iter().find(of_record) {
             return Some(*kept);
         }
@@ -225,6 +253,13 @@ impl World {
         (0..4)
             .filter_map(|record: u8| self.head(&record.to_string()))
             .collect()
+    }
+
+    fn release(&mut self) {
+        self.store.release(&org(), usize::MAX);
+        let kept = self.held.iter().filter(|no| self.begun.contains(*no));
+        self.waiting.extend(kept);
+        self.held.clear();
     }
 
     async fn claim(&mut self, max: usize) {
@@ -378,6 +413,8 @@ impl World {
             .unwrap();
         self.out.clear();
         self.waiting.clear();
+        self.begun.clear();
+        self.held.clear();
         self.last_sequence.clone_from(&self.closed_sequence);
         self.delivered_out.clear();
     }
@@ -425,6 +462,10 @@ impl World {
         }
         self.check_totals().await;
     }
+}
+
+fn org() -> ConnectionName {
+    ConnectionName::new("acme")
 }
 
 fn pick<T>(from: &mut Vec<T>, which: usize) -> Option<T> {

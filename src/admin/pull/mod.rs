@@ -262,7 +262,7 @@ impl PullState {
             };
             bytes += event.get().len();
             if bytes > ANSWER_BYTES_MAX && !events.is_empty() {
-                self.store.put_back(&delivery, delivery.accepted_at);
+                self.store.put_back(&delivery, delivery.planned_at);
                 continue;
             }
             events.push(LeasedEvent {
@@ -361,7 +361,7 @@ impl PullState {
                 .partition(|delivery| is_expired(delivery, now, keep));
             for delivery in &live {
                 // Due by its age, so that it keeps its place before newer ones.
-                self.store.put_back(delivery, delivery.accepted_at);
+                self.store.put_back(delivery, delivery.planned_at);
             }
             if expired.is_empty() {
                 return;
@@ -376,7 +376,7 @@ impl PullState {
 }
 
 fn is_expired(delivery: &Delivery, now: Timestamp, keep: Duration) -> bool {
-    Duration::try_from(now.duration_since(delivery.accepted_at)).is_ok_and(|age| age > keep)
+    Duration::try_from(now.duration_since(delivery.planned_at)).is_ok_and(|age| age > keep)
 }
 
 fn event(delivery: &Delivery) -> Result<Box<RawValue>, Settled> {

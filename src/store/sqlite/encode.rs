@@ -25,7 +25,7 @@ pub(super) const CHANGE_COLUMNS: &str = "c.no, c.notification_no, n.id, c.id, c.
 
 /// Columns of [`delivery`].
 pub(super) const DELIVERY_COLUMNS: &str = "no, destination, key, id, attempts, accepted_at, route, send, on_failure, \
-     content_type, routing_key, attributes, data";
+     content_type, routing_key, attributes, data, planned_at";
 
 /// What of a change is not in columns of its own; absent when there is nothing.
 #[derive(Serialize, Deserialize)]
@@ -101,6 +101,7 @@ pub(super) fn delivery(row: &Row<'_>, names: &Names) -> rusqlite::Result<Deliver
         key: RecordKey::from_i64(row.get(2)?),
         attempts: row.get(4)?,
         accepted_at: time(row, 5)?,
+        planned_at: time(row, 13)?,
         planned: NewDelivery {
             id: DeliveryId::from_uuid(uuid(row, 3)?),
             destination: DestinationName::new(names.text(row.get(1)?)?),

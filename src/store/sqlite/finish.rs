@@ -30,7 +30,8 @@ impl Transaction<'_> {
         let mut rows = 0;
         if self.close_change(claim, outcome, seen.as_ref())? {
             rows = 1;
-            self.update_snapshot(claim, outcome, seen.is_some())?;
+            let planned = matches!(outcome, ChangeOutcome::Planned) || !deliveries.is_empty();
+            self.update_snapshot(claim, planned, seen.is_some())?;
             self.totals.sequence = self.totals.sequence.max(claim.sequence.as_i64());
             for delivery in deliveries {
                 self.queue_delivery(claim, delivery.clone())?;
@@ -128,27 +129,32 @@ impl Transaction<'_> {
     }
 
     /// Keeps what `before`, skipped fetches and deletes need to know of the record.
-    fn update_snapshot(
-        &mut self,
-        claim: &Claim,
-        outcome: &ChangeOutcome,
-        seen: bool,
-    ) -> Result<(), Fault> {
+    fn update_snapshot(&mut self, claim: &Claim, planned: bool, seen: bool) -> Result<(), Fault> {
         if claim.change.record.is_none() {
             return Ok(());
         }
-        let deleted = (claim.change.operation == Operation::Delete).then_some(claim.no.0);
         let server_time = claim.change.server_time.as_microsecond();
-        if seen || deleted.is_some() {
+        let deleted = claim.change.operation == Operation::Delete;
+        let deleted = deleted.then_some((claim.no.0, server_time)).unzip();
+        if seen || deleted.0.is_some() {
             self.statements.get(
-                    "INSERT INTO snapshot (key, event_no, server_time_max, deleted_no) VALUES (?1, ?2, ?3, ?4)
+                    "INSERT INTO snapshot (key, event_no, server_time_max, deleted_no, deleted_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (key) DO UPDATE SET
-                     event_no = iif(?5, excluded.event_no, event_no),
+                     event_no = iif(?6, excluded.event_no, event_no),
                      server_time_max = max(server_time_max, excluded.server_time_max),
-                     deleted_no = coalesce(excluded.deleted_no, deleted_no)",
+                     deleted_no = coalesce(excluded.deleted_no, deleted_no),
+                     deleted_at = nullif(max(coalesce(excluded.deleted_at, -1), coalesce(deleted_at, -1)), -1)",
                 )?
-                .execute(params![claim.key.as_i64(), claim.no.0, server_time, deleted, seen])?;
-        } else if matches!(outcome, ChangeOutcome::Planned) {
+                .execute(params![
+                    claim.key.as_i64(),
+                    claim.no.0,
+                    server_time,
+                    deleted.0,
+                    deleted.1,
+                    seen
+                ])?;
+        } else if planned {
             self.statements.get(
                     "UPDATE snapshot SET server_time_max = ?2 WHERE key = ?1 AND server_time_max < ?2",
                 )?
@@ -192,6 +198,7 @@ impl Transaction<'_> {
             key: claim.key,
             attempts: 0,
             accepted_at: claim.change.accepted_at,
+            planned_at: self.now,
             planned,
         };
         let bytes = delivery_bytes(&delivery);

@@ -20,9 +20,7 @@ use crate::{
     },
     store::{
         error::{Refusal, StoreError},
-        types::{
-            ChangeNo, Gap, Ledger, NotificationNo, Quarantined, QuarantinedKind, Seen, Snapshot,
-        },
+        types::{Claim, Gap, Ledger, NotificationNo, Quarantined, QuarantinedKind, Seen, Snapshot},
         waiting::{change_bytes, delivery_bytes},
     },
 };
@@ -141,16 +139,18 @@ impl Readers {
     /// See [`crate::store::Store::deleted_meanwhile`].
     pub(in crate::store) async fn deleted_meanwhile(
         &self,
-        key: RecordKey,
-        after: ChangeNo,
+        claim: &Claim,
     ) -> Result<bool, StoreError> {
+        let (key, no) = (claim.key.as_i64(), claim.no.0);
+        let at = claim.change.server_time.as_microsecond();
         self.run(move |connection, _| {
             connection
                 .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM open_change WHERE key = ?1 AND no > ?2 AND operation = 'delete')
-                     OR EXISTS (SELECT 1 FROM snapshot WHERE key = ?1 AND deleted_no > ?2)",
+                    "SELECT EXISTS (SELECT 1 FROM open_change WHERE key = ?1 AND operation = 'delete'
+                     AND (no > ?2 OR server_time >= ?3))
+                     OR EXISTS (SELECT 1 FROM snapshot WHERE key = ?1 AND (deleted_no > ?2 OR deleted_at >= ?3))",
                 )?
-                .query_row(params![key.as_i64(), after.0], |row| row.get(0))
+                .query_row(params![key, no, at], |row| row.get(0))
         })
         .await
     }

@@ -30,6 +30,7 @@ pub(crate) fn delivery(record: usize, routing_key: &str) -> Delivery {
         key: RecordKey::of("acme", "Leads", &subject),
         attempts: 0,
         accepted_at: Timestamp::UNIX_EPOCH,
+        planned_at: Timestamp::UNIX_EPOCH,
         planned: NewDelivery {
             id: DeliveryId::from_uuid(id),
             destination: DestinationName::new("there"),
