@@ -17,7 +17,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("enrich", &["event"]),
     ("route", &["event", "template"]),
     ("deliver", &["event"]),
-    ("keeper", &["event", "store"]),
     (
         "pipeline",
         &["event", "store", "enrich", "route", "deliver"],

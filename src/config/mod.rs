@@ -21,7 +21,13 @@ mod webhook;
 mod yaml;
 mod zoho;
 
-use std::{collections::BTreeMap, fs::File, io::Read, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{ErrorKind, Read},
+    path::Path,
+    time::Duration,
+};
 
 use crate::{
     deliver,
@@ -45,6 +51,10 @@ pub use self::{
 
 /// Largest `routes.yaml`, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// For who starts without one.
+const NO_SUCH_FILE: &str =
+    "there is no such file; serve and crm take its name from --routes or ZOHOOK_ROUTES";
 
 /// The only version there is.
 const VERSION: u32 = 1;
@@ -122,7 +132,13 @@ fn folder(path: &Path) -> &Path {
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| error.kind().to_string())?;
+    let file = File::open(path).map_err(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            NO_SUCH_FILE.to_owned()
+        } else {
+            error.kind().to_string()
+        }
+    })?;
     let mut text = String::new();
     file.take(FILE_BYTES_MAX + 1)
         .read_to_string(&mut text)

@@ -55,7 +55,7 @@ impl Metrics {
         let plan_seconds = Histogram::with_opts(
             HistogramOpts::new(
                 "zohook_plan_seconds",
-                "From a change's claim to its close, in seconds.",
+                "From a change's claim to its close, in seconds, of changes that were read.",
             )
             .buckets(BUCKETS.to_vec()),
         )?;

@@ -36,7 +36,7 @@ async fn a_code_of_a_self_client_gives_a_refresh_token_that_works() {
     let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
     assert_eq!(status["credentials"], "accepted");
     assert_eq!(status["org"], "Simulated Ltd");
-    assert_eq!(status["user"], "patricia.boyle@example.com");
+    assert_eq!(status["user"], "rosa.lark@example.com");
     assert!(
         status["scopes"]
             .as_str()

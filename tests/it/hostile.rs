@@ -30,7 +30,7 @@ const CASES: u32 = 100_000;
 /// Threads that send them; more than one, so that they share commits.
 const SENDERS: u32 = 16;
 
-/// Answers to one request; 408, 429 and 503 need more than one request.
+/// Answers to one request; 408 and 503 need more than one request.
 const DOCUMENTED: [u16; 6] = [200, 400, 401, 404, 405, 413];
 
 #[derive(Clone, Debug)]

@@ -67,8 +67,8 @@ impl Screen {
         };
         say(&verdict);
         say(&format!(
-            "made in the CRM: {made} · told by it: {told} · events received: {} · repeated: {} · out of order: {} · \
-             badly signed: {}",
+            "made in the CRM: {made} · told by it: {told} (an edit that changes nothing is not told) · \
+             events received: {} · repeated: {} · out of order: {} · badly signed: {}",
             seen.distinct, seen.repeated, seen.out_of_order, seen.unsigned
         ));
     }

@@ -14,20 +14,20 @@ run(async () => {
   token = await start();
   same("the API domain", token.getAPIDomain(), simulator);
   const [user, org] = token.getUserSignature().getName().split(":");
-  same("the user", user, "patricia.boyle@example.com");
+  same("the user", user, "rosa.lark@example.com");
   done("token", user);
 
   const operations = new sdk.Users.UsersOperations();
   const type = await parameters([sdk.Users.GetUsersParam.TYPE, new sdk.Choice("ActiveUsers")]);
   const wrapper = answer(await operations.getUsers(type, new sdk.HeaderMap()), 200);
   const people = new Map(wrapper.getUsers().map((it) => [it.getFullName(), it]));
-  same("the users", [...people.keys()].sort(), ["Jane Doe", "Patricia Boyle"]);
-  const patricia = people.get("Patricia Boyle");
-  same("the e-mail", patricia.getEmail(), user);
-  same("the profile", patricia.getProfile().getName(), "Administrator");
+  same("the users", [...people.keys()].sort(), ["Jane Doe", "Rosa Lark"]);
+  const rosa = people.get("Rosa Lark");
+  same("the e-mail", rosa.getEmail(), user);
+  same("the profile", rosa.getProfile().getName(), "Administrator");
   same("the count", wrapper.getInfo().getCount(), 2);
-  const one = answer(await operations.getUser(patricia.getId(), new sdk.HeaderMap()), 200).getUsers();
-  same("the user by id", one.map((it) => it.getFullName()), ["Patricia Boyle"]);
+  const one = answer(await operations.getUser(rosa.getId(), new sdk.HeaderMap()), 200).getUsers();
+  same("the user by id", one.map((it) => it.getFullName()), ["Rosa Lark"]);
   done("users", [...people.keys()]);
 
   const organisation = answer(await new sdk.Org.OrgOperations().getOrganization(), 200).getOrg()[0];

@@ -28,8 +28,8 @@ run(async () => {
     "Owner",
   ]);
   same("a choice", Lead_Source.getValue(), "Partner");
-  same("who made it", Created_By.getName(), "Patricia Boyle");
-  same("whose it is", Owner.getEmail(), "patricia.boyle@example.com");
+  same("who made it", Created_By.getName(), "Rosa Lark");
+  same("whose it is", Owner.getEmail(), "rosa.lark@example.com");
   same("the lead", kept, VALUES);
 
   const [account] = await insert("Accounts", record({ Account_Name: "Reed & Sons" }));

@@ -56,7 +56,7 @@ run(async () => {
   const two = named({ Name: "garden", ColorCode: blue }, { Name: "house", ColorCode: violet });
   const made = each(answer(await operations.createTags(two, await leads("CreateTagsParam")), 201).getTags());
   const [garden, house] = made.map((it) => it.get("id"));
-  same("who made it", made[0].get("created_by").getName(), "Patricia Boyle");
+  same("who made it", made[0].get("created_by").getName(), "Rosa Lark");
   const home = named({ Name: "home", ColorCode: violet });
   each(answer(await operations.updateTag(house, home, await leads("UpdateTagParam")), 200).getTags());
   const listed = answer(await operations.getTags(await leads("GetTagsParam")), 200).getTags();

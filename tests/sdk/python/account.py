@@ -24,20 +24,20 @@ token = start()
 first = token.get_access_token()
 same("the API domain", token.get_api_domain(), SIMULATOR)
 user, org = token.get_user_signature().get_name().split(":")
-same("the user", user, "patricia.boyle@example.com")
+same("the user", user, "rosa.lark@example.com")
 done("token", user)
 
 parameters = ParameterMap()
 parameters.add(GetUsersParam.type, "ActiveUsers")
 wrapper = answer(UsersOperations().get_users(parameters, HeaderMap()), 200)
 people = {it.get_full_name(): it for it in wrapper.get_users()}
-same("the users", sorted(people), ["Jane Doe", "Patricia Boyle"])
-patricia = people["Patricia Boyle"]
-same("the e-mail", patricia.get_email(), user)
-same("the profile", patricia.get_profile().get_name(), "Administrator")
+same("the users", sorted(people), ["Jane Doe", "Rosa Lark"])
+rosa = people["Rosa Lark"]
+same("the e-mail", rosa.get_email(), user)
+same("the profile", rosa.get_profile().get_name(), "Administrator")
 same("the count", wrapper.get_info().get_count(), 2)
-wrapper = answer(UsersOperations().get_user(patricia.get_id(), HeaderMap()), 200)
-same("the user by id", [it.get_full_name() for it in wrapper.get_users()], ["Patricia Boyle"])
+wrapper = answer(UsersOperations().get_user(rosa.get_id(), HeaderMap()), 200)
+same("the user by id", [it.get_full_name() for it in wrapper.get_users()], ["Rosa Lark"])
 done("users", sorted(people))
 
 organisation = answer(OrgOperations().get_organization(), 200).get_org()[0]

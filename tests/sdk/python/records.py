@@ -24,8 +24,8 @@ lead, other = insert(
 )
 kept = read("Leads", lead, [*VALUES, "Lead_Source", "Created_By", "Owner"])
 same("a choice", kept.pop("Lead_Source").get_value(), "Partner")
-same("who made it", kept.pop("Created_By").get_name(), "Patricia Boyle")
-same("whose it is", kept.pop("Owner").get_email(), "patricia.boyle@example.com")
+same("who made it", kept.pop("Created_By").get_name(), "Rosa Lark")
+same("whose it is", kept.pop("Owner").get_email(), "rosa.lark@example.com")
 same("the lead", kept, VALUES)
 
 (account,) = insert("Accounts", record(Account_Name="Reed & Sons"))

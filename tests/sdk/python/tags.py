@@ -62,7 +62,7 @@ request = Tags()
 request.set_tags([named(name="garden", color_code="#57B1FD"), named(name="house", color_code="#879BFC")])
 made = each(answer(operations.create_tags(request, in_leads(CreateTagsParam.module)), 201).get_tags())
 garden, house = [it["id"] for it in made]
-same("who made it", made[0]["created_by"].get_name(), "Patricia Boyle")
+same("who made it", made[0]["created_by"].get_name(), "Rosa Lark")
 request = Tags()
 request.set_tags([named(name="home", color_code="#879BFC")])
 each(answer(operations.update_tag(house, request, in_leads(UpdateTagParam.module)), 200).get_tags())

@@ -52,7 +52,7 @@ pub(super) fn org(world: &World) -> Answer {
         "zgid": world.zgid(),
         "company_name": "Simulated Ltd",
         "domain_name": format!("org{}", world.org / 1_000_000_000_000),
-        "primary_email": "patricia.boyle@example.com",
+        "primary_email": "rosa.lark@example.com",
         "country": "India",
         "country_code": "IN",
         "time_zone": "Asia/Kolkata",

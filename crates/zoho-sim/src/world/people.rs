@@ -24,14 +24,14 @@ impl Who {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Integration => "Patricia Boyle",
+            Self::Integration => "Rosa Lark",
             Self::Person => "Jane Doe",
         }
     }
 
     pub(crate) fn email(self) -> &'static str {
         match self {
-            Self::Integration => "patricia.boyle@example.com",
+            Self::Integration => "rosa.lark@example.com",
             Self::Person => "jane.doe@example.com",
         }
     }

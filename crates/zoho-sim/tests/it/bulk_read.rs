@@ -76,7 +76,7 @@ async fn a_job_is_added_queued_in_progress_and_completed_and_costs_fifty_credits
         .await;
     assert_eq!(org.sim.counters().credits_used - before, 50);
     let details = &made.body["data"][0]["details"];
-    let user = json!({"name": "Patricia Boyle", "id": details["created_by"]["id"]});
+    let user = json!({"name": "Rosa Lark", "id": details["created_by"]["id"]});
     assert_eq!(
         made.body,
         json!({"data": [{

@@ -165,7 +165,7 @@ async fn a_job_is_added_in_progress_and_completed_and_costs_five_hundred_credits
         .await;
     assert_eq!(org.sim.counters().credits_used - before, 500);
     let details = &made.body["details"];
-    let user = json!({"name": "Patricia Boyle", "id": details["created_by"]["id"]});
+    let user = json!({"name": "Rosa Lark", "id": details["created_by"]["id"]});
     assert_eq!(made.status, StatusCode::CREATED);
     assert_eq!(
         made.body,

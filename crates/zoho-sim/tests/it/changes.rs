@@ -168,7 +168,7 @@ async fn a_timeline_tells_who_changed_what() {
     assert_eq!(entries.len(), 2, "a change that changed nothing is none");
     assert_eq!(entries[0]["action"], "updated");
     assert_eq!(entries[0]["source"], "crm_api");
-    assert_eq!(entries[0]["done_by"]["name"], "Patricia Boyle");
+    assert_eq!(entries[0]["done_by"]["name"], "Rosa Lark");
     assert_eq!(entries[0]["record"]["id"], id.as_str());
     let mut fields = entries[0]["field_history"].as_array().unwrap().clone();
     fields.sort_by_key(|it| it["api_name"].to_string());

@@ -51,7 +51,7 @@ async fn an_attachment_is_listed_downloaded_and_deleted() {
     let added = upload(&org, &path, "a plan é.txt", b"dig").await;
     assert_eq!(added.status, StatusCode::OK);
     let details = &added.body["data"][0]["details"];
-    let user = json!({"name": "Patricia Boyle", "id": details["Created_By"]["id"]});
+    let user = json!({"name": "Rosa Lark", "id": details["Created_By"]["id"]});
     let at = &details["Created_Time"];
     assert_eq!(
         added.body,

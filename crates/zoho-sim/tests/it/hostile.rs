@@ -177,7 +177,7 @@ fn bodies(lead: &str) -> Value {
     let query = json!({"query": {"module": {"api_name": "Leads"}, "fields": ["id", "Last_Name"], "page": 1, "criteria": {"group_operator": "and", "group": [{"field": {"api_name": "Last_Name"}, "comparator": "equal", "value": "M"}]}}, "callback": {"url": "http://127.0.0.1:9/", "method": "post"}, "file_type": "csv"});
     let write = json!({"operation": "upsert", "ignore_empty": true, "callback": {"url": "http://127.0.0.1:9/", "method": "post"}, "resource": [{"type": "data", "module": {"api_name": "Leads"}, "file_id": lead, "find_by": "Email", "field_mappings": [{"api_name": "Email", "index": 0}]}]});
     let webhook = json!({"webhooks": [{"module": {"api_name": "Leads"}, "name": "w", "url": "https://example.com/${!Leads.Id}", "http_method": "POST", "feature_type": "workflow", "authentication": {"type": "general"}, "body": {"type": "raw", "format": "JSON", "raw_data_content": "${!Leads.Id}"}}]});
-    let mail = json!({"data": [{"from": {"email": "patricia.boyle@example.com"}, "to": [{"email": "m@example.com"}], "subject": "s", "content": "c", "scheduled_time": "2026-12-01T00:00:00+00:00"}]});
+    let mail = json!({"data": [{"from": {"email": "rosa.lark@example.com"}, "to": [{"email": "m@example.com"}], "subject": "s", "content": "c", "scheduled_time": "2026-12-01T00:00:00+00:00"}]});
     let composite = json!({"rollback_on_fail": true, "__composite_requests": [
         {"sub_request_id": "1", "method": "POST", "uri": "/crm/v8/Leads", "body": {"data": [{"Last_Name": "M", "Company": "C"}]}},
         {"sub_request_id": "2", "method": "GET", "uri": "/crm/v8/Leads/@{1:$.data[0].details.id}", "params": {"fields": "@{1:$.data[0].code}"}, "headers": {"If-Modified-Since": "x"}},

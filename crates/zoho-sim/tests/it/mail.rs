@@ -18,7 +18,7 @@ fn path(org: &Org) -> String {
 
 fn mail() -> Value {
     json!({
-        "from": {"user_name": "Patricia", "email": "patricia.boyle@example.com"},
+        "from": {"user_name": "Rosa", "email": "rosa.lark@example.com"},
         "to": [{"user_name": "Ann", "email": "ann@example.com"}],
         "subject": "Plan",
         "content": "<p>Hello</p>",
@@ -169,7 +169,7 @@ async fn mails_can_come_from_users_and_from_the_org() {
     assert_eq!(
         told,
         [
-            ("patricia.boyle@example.com", "primary"),
+            ("rosa.lark@example.com", "primary"),
             ("jane.doe@example.com", "primary"),
             ("support@example.com", "org_email"),
         ]

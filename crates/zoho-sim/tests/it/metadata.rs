@@ -12,7 +12,7 @@ async fn the_current_user_is_the_one_who_consented() {
     assert_eq!(answer.body["users"].as_array().unwrap().len(), 1);
     let id = answer.body["users"][0]["id"].as_str().unwrap();
     let one = org.get(&format!("/crm/v8/users/{id}")).await;
-    assert_eq!(one.body["users"][0]["full_name"], "Patricia Boyle");
+    assert_eq!(one.body["users"][0]["full_name"], "Rosa Lark");
     let all = org.get("/crm/v8/users?type=AllUsers").await;
     assert_eq!(all.body["info"]["count"], 2);
     let none = org.get("/crm/v8/users?type=DeactiveUsers").await;

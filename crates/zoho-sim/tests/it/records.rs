@@ -17,7 +17,7 @@ async fn an_inserted_record_is_read_back_both_ways() {
     assert_eq!(answer.status, StatusCode::CREATED);
     let item = &answer.body["data"][0];
     let (id, created) = (&item["details"]["id"], &item["details"]["Created_Time"]);
-    let user = json!({"name": "Patricia Boyle", "id": item["details"]["Created_By"]["id"]});
+    let user = json!({"name": "Rosa Lark", "id": item["details"]["Created_By"]["id"]});
     assert_eq!(
         item,
         &json!({
@@ -47,7 +47,7 @@ async fn an_inserted_record_is_read_back_both_ways() {
     assert!(list.headers.contains_key("date"));
     let one = org.get(&format!("/crm/v8/Leads/{id}")).await;
     assert_eq!(one.body["data"][0]["Company"], "Reed Ltd");
-    assert_eq!(one.body["data"][0]["Owner"]["name"], "Patricia Boyle");
+    assert_eq!(one.body["data"][0]["Owner"]["name"], "Rosa Lark");
     assert_eq!(one.body["data"][0]["$approval_state"], "approved");
     let few = org.get(&format!("/crm/v8/Leads/{id}?fields=Company")).await;
     assert_eq!(few.body["data"], json!([{"id": id, "Company": "Reed Ltd"}]));
@@ -136,7 +136,7 @@ async fn records_are_updated_and_deleted_and_then_listed_as_deleted() {
     let shown = org.get(&path).await.body["data"][0].clone();
     assert_eq!(shown["Amount"], 60000);
     assert_eq!(shown["Created_By"]["name"], "Jane Doe");
-    assert_eq!(shown["Modified_By"]["name"], "Patricia Boyle");
+    assert_eq!(shown["Modified_By"]["name"], "Rosa Lark");
     let wrong = org
         .put(
             "/crm/v8/Deals",
@@ -163,7 +163,7 @@ async fn records_are_updated_and_deleted_and_then_listed_as_deleted() {
     assert_eq!(row["id"], id.as_str());
     assert_eq!(row["display_name"], "Pier");
     assert_eq!(row["type"], "recycle");
-    assert_eq!(row["deleted_by"]["name"], "Patricia Boyle");
+    assert_eq!(row["deleted_by"]["name"], "Rosa Lark");
     assert_eq!(
         list.body["info"],
         json!({"per_page": 200, "count": 1, "page": 1, "more_records": false})

@@ -37,7 +37,7 @@ async fn tags_are_made_listed_changed_and_deleted() {
     assert_eq!(made.status, StatusCode::CREATED);
     let details = &made.body["tags"][0]["details"];
     let (id, at) = (details["id"].as_str().unwrap(), &details["created_time"]);
-    let user = json!({"name": "Patricia Boyle", "id": details["created_by"]["id"]});
+    let user = json!({"name": "Rosa Lark", "id": details["created_by"]["id"]});
     let shown = json!({
         "id": id, "name": "Hot", "color_code": "#AAFE62", "created_time": at, "modified_time": at,
         "created_by": user, "modified_by": user,

@@ -252,7 +252,7 @@ async fn an_insert_an_edit_and_a_delete_are_told() {
                 "token": token,
             })
         };
-    let user = json!({"name": "Patricia Boyle", "id": details["Created_By"]["id"], "email": "patricia.boyle@example.com"});
+    let user = json!({"name": "Rosa Lark", "id": details["Created_By"]["id"], "email": "rosa.lark@example.com"});
     assert_eq!(
         receiver.all(&org.sim).await,
         [
