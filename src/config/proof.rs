@@ -15,8 +15,8 @@ use super::{
 /// Zoho: "Notification API", v8, key `token`: longer ones are refused with `INVALID_DATA`.
 const TOKEN_CHARS_MAX: usize = 50;
 
-/// A shorter one can be guessed, and may be part of a name in a body, where it would be masked. Zoho Billing's have 12
-/// to 50 characters, the other products name no limit that is lower.
+/// A shorter one can be guessed, and may be part of a name in a body, where it would be masked. Zoho: Billing takes
+/// keys of 12 to 50 characters, Projects of 16 to 128; for Payments, Sign and Webinar no limit is known.
 const SECRET_CHARS_MIN: usize = 12;
 
 /// Zoho's record ids have up to 19 digits.
