@@ -41,7 +41,7 @@ pub(super) struct Load {
 fn request(target: &Target, number: usize) -> Vec<u8> {
     let id = FIRST_ID + number as u64;
     let mut body = format!(
-        r#"{{"server_time":{},"query_params":{{}},"module":"Leads","resource_uri":"https://www.zohoapis.com/crm/v2/Leads","ids":["{id}"],"affected_fields":[{{"{id}":["Company","Phone"]}}],"operation":"update","channel_id":"1000000068001","token":"bench-token","padding":""#,
+        r#"{{"server_time":{},"query_params":{{}},"module":"Leads","resource_uri":"https://www.zohoapis.com/crm/v2/Leads","ids":["{id}"],"affected_fields":[{{"{id}":["Company","Phone"]}}],"operation":"update","channel_id":"1000000068001","token":"token-of-the-bench","padding":""#,
         1_750_000_000_000_u64 + number as u64,
     );
     let padding = BODY_BYTES.saturating_sub(body.len() + 2);

@@ -200,7 +200,7 @@ sources:
   bench:
     kind: watch
     connection: bench
-    verify: {{ token: [bench-token] }}
+    verify: {{ token: [token-of-the-bench] }}
 destinations:
   queue:
     kind: amqp

@@ -15,6 +15,16 @@ use super::{
 /// Zoho: "Notification API", v8, key `token`: longer ones are refused with `INVALID_DATA`.
 const TOKEN_CHARS_MAX: usize = 50;
 
+/// A shorter one can be guessed, and may be part of a name in a body, where it would be masked. Zoho: Billing takes
+/// keys of 12 to 50 characters, Projects of 16 to 128; for Payments, Sign and Webinar no limit is known.
+const SECRET_CHARS_MIN: usize = 12;
+
+/// Zoho's record ids have up to 19 digits.
+const SECRET_DIGITS_MIN: usize = 20;
+
+const PASSWORD_TOO_SHORT: &str = "the password is too short: it needs 12 characters, or 20 if all are digits; make one with `openssl rand -hex 20`";
+const TOO_SHORT: &str = "too short: a secret needs 12 characters, or 20 if all are digits; make one with `openssl rand -hex 20`";
+
 /// How far a signature's timestamp may be from our clock.
 const TOLERANCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 const TOLERANCE_DEFAULT: Duration = Duration::from_mins(5);
@@ -65,12 +75,13 @@ fn listed(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Proof {
     let token = secrets("token", |text| {
         let fits = text.chars().count() <= TOKEN_CHARS_MAX;
         fits.then_some(())
-            .ok_or("Zoho takes tokens of 50 characters at most")
+            .ok_or("Zoho takes tokens of 50 characters at most")?;
+        long_enough(text)
     });
-    let bearer = secrets("bearer", |_| Ok(()));
+    let bearer = secrets("bearer", long_enough);
     let basic = secrets("basic", |text| {
-        let fits = text.contains(':');
-        fits.then_some(()).ok_or("expected user:password")
+        let (_, password) = text.split_once(':').ok_or("expected user:password")?;
+        long_enough(password).or(Err(PASSWORD_TOO_SHORT))
     });
     Proof {
         token,
@@ -87,6 +98,16 @@ fn listed(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Proof {
             .get("allow_from")
             .map_or(vec![], |it| reader.networks(it)),
     }
+}
+
+fn long_enough(secret: &str) -> Result<(), &'static str> {
+    let min = if secret.bytes().all(|it| it.is_ascii_digit()) {
+        SECRET_DIGITS_MIN
+    } else {
+        SECRET_CHARS_MIN
+    };
+    let fits = secret.chars().count() >= min;
+    fits.then_some(()).ok_or(TOO_SHORT)
 }
 
 fn asks_nothing(proof: &Proof) -> bool {
@@ -146,7 +167,7 @@ type Named = Vec<(String, Vec<secrecy::SecretString>)>;
 fn headers(reader: &mut Reader<'_>, node: &Node) -> Named {
     let mut named = vec![];
     for entry in reader.entries(node, "secrets by header name") {
-        let secrets = reader.secrets(&entry.node, |_| Ok(()));
+        let secrets = reader.secrets(&entry.node, long_enough);
         if let Ok(name) = HeaderName::try_from(entry.key.as_str()) {
             named.push((name.as_str().to_owned(), secrets));
         } else {
@@ -161,7 +182,7 @@ fn parameters(reader: &mut Reader<'_>, node: &Node) -> Named {
     reader
         .entries(node, "secrets by parameter name")
         .iter()
-        .map(|it| (it.key.clone(), reader.secrets(&it.node, |_| Ok(()))))
+        .map(|it| (it.key.clone(), reader.secrets(&it.node, long_enough)))
         .collect()
 }
 
@@ -197,7 +218,7 @@ fn hmac(reader: &mut Reader<'_>, node: &Node) -> Option<Hmac> {
     let fields = reader.fields(node, &known, &[]);
     let secret = reader
         .required(&fields, "secret", "the key that the sender signs with")
-        .map(|it| reader.secrets(it, |_| Ok(())));
+        .map(|it| reader.secrets(it, long_enough));
     let mut hmac = match fields.get("preset") {
         Some(preset) => by_preset(reader, &fields, preset)?,
         None => by_hand(reader, &fields)?,

@@ -22,7 +22,7 @@ version: 1
 connections:
   acme: {{ api_url: "{zoho}", accounts_url: "{zoho}", client_id: 1000.SIM, client_secret: sim, refresh_token: 1000.sim.refresh }}
 sources:
-  crm: {{ kind: watch, connection: acme, verify: {{ token: [test-token] }} }}
+  crm: {{ kind: watch, connection: acme, verify: {{ token: [token-of-the-test] }} }}
 destinations:
   queue:
     kind: amqp

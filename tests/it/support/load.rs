@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 /// Proof in every callback.
-pub(crate) const TOKEN: &str = "test-token";
+pub(crate) const TOKEN: &str = "token-of-the-test";
 
 /// A watch callback for some records of Leads.
 pub(crate) fn callback(operation: &str, ids: &[&str], server_time_ms: u64) -> Value {
