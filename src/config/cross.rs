@@ -53,6 +53,18 @@ pub(super) fn deletes_are_proven(
     }
 }
 
+/// Whoever reads the file knows the fallbacks of its secrets.
+pub(super) fn secrets_are_not_in_the_file(reader: &mut Reader<'_>) {
+    for (at, path) in std::mem::take(&mut reader.known) {
+        reader.warning_at(
+            at,
+            &path,
+            "this secret is the fallback that the file gives: whoever can read the file knows it",
+            "set the variable; leave fallbacks of secrets to tests",
+        );
+    }
+}
+
 /// `verify: none` asks for no proof at all, so deletes need none.
 fn proves_deletes(proof: &Proof) -> bool {
     let asks_nothing = proof.token.is_empty() && proof.allow_from.is_empty();

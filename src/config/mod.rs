@@ -251,7 +251,7 @@ fn sections(reader: &mut Reader<'_>, root: &Node) -> Option<Config> {
         .any(|it| !typed::is_loopback(&it.api_url))
     {
         // Against a simulator they are what makes the file work as it stands.
-        reader.warn_of_known_secrets();
+        cross::secrets_are_not_in_the_file(reader);
     }
     Some(Config {
         service,

@@ -22,7 +22,7 @@ pub(super) struct Reader<'a> {
     /// Where the scalars begin that are known to be no secret.
     readable: BTreeSet<usize>,
     /// Secrets that the file itself gives, as fallbacks.
-    known: Vec<(Span, String)>,
+    pub(super) known: Vec<(Span, String)>,
 }
 
 struct Found {
@@ -141,32 +141,24 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        self.warning_at(node.at.clone(), &node.path, message, hint);
+    }
+
+    /// The same, of some bytes of the file.
+    pub(super) fn warning_at(
+        &mut self,
+        at: Span,
+        path: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.found.push(Found {
             severity: Severity::Warning,
-            at: node.at.clone(),
-            path: node.path.clone(),
+            at,
+            path: path.to_owned(),
             message: message.into(),
             hint: Some(hint.into()),
         });
-    }
-
-    /// This secret came from a fallback in the file.
-    pub(super) fn is_known(&mut self, secret: &Node) {
-        self.known.push((secret.at.clone(), secret.path.clone()));
-    }
-
-    /// Whoever reads the file knows these secrets.
-    pub(super) fn warn_of_known_secrets(&mut self) {
-        for (at, path) in std::mem::take(&mut self.known) {
-            self.found.push(Found {
-                severity: Severity::Warning,
-                at,
-                path,
-                message: "this secret is the fallback that the file gives: whoever can read the file knows it"
-                    .to_owned(),
-                hint: Some("set the variable; leave fallbacks of secrets to tests".to_owned()),
-            });
-        }
     }
 
     /// A mapping with these keys and no others.

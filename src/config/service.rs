@@ -28,7 +28,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longer than proxies keep idle connections (60 to 75 seconds are usual): one that we close just as a proxy sends a
 /// callback on it loses the callback, since a POST is not sent again.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// What holds where the file says nothing.
 pub(super) fn defaults() -> Service {

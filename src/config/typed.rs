@@ -105,7 +105,7 @@ impl Reader<'_> {
         }
         // A URL is an address first, and often that of this machine.
         if scalar.by_fallback && !text.contains("://") {
-            self.is_known(node);
+            self.known.push((node.at.clone(), node.path.clone()));
         }
         Some(text)
     }

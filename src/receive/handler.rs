@@ -95,7 +95,7 @@ async fn receive(
     };
     let sent = busy(port, entry, sent)?;
     // Only now: many bodies on one connection of HTTP/2 that never come must not keep others out.
-    let slot = port.slots.try_acquire().map_err(|_| Refused::Busy);
+    let slot = port.slots.try_acquire().map_err(|_none_left| Refused::Busy);
     let _slot = busy(port, entry, slot)?;
     let refusal = |why| Refusal {
         why,

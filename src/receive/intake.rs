@@ -30,9 +30,9 @@ impl<'a> Room<'a> {
 
     /// Takes room for so many bytes more.
     fn take(&mut self, bytes: usize) -> Result<(), Refused> {
-        let bytes = u32::try_from(bytes).map_err(|_| Refused::Busy)?;
+        let bytes = u32::try_from(bytes).map_err(|_too_many| Refused::Busy)?;
         let more = self.all.try_acquire_many(bytes);
-        let more = more.map_err(|_| Refused::Busy)?;
+        let more = more.map_err(|_too_many| Refused::Busy)?;
         match &mut self.held {
             Some(held) => held.merge(more),
             None => self.held = Some(more),

@@ -293,7 +293,7 @@ mod tests {
         reason = "a thread that sleeps is woken in real time"
     )]
     fn the_writer_is_woken_however_it_sleeps() {
-        const LONG: Duration = Duration::from_secs(60);
+        const LONG: Duration = Duration::from_mins(1);
         let mailbox = Arc::new(Mailbox::default());
         let began = Instant::now();
         let writer = thread::spawn({

@@ -384,8 +384,8 @@ impl<T> Queue<T> {
             State::Ready { due } => drop(self.ready.insert((*due, head.no, key))),
             State::Later { due, .. } => drop(self.later.insert((*due, head.no, key))),
             State::Held(connection) => {
-                let held = self.held.entry(connection.clone()).or_default();
-                held.insert((head.no, key));
+                let of_it = self.held.entry(connection.clone()).or_default();
+                of_it.insert((head.no, key));
             }
             State::Out => {}
         }
@@ -400,9 +400,9 @@ impl<T> Queue<T> {
             State::Ready { due } => drop(self.ready.remove(&(*due, head.no, key))),
             State::Later { due, .. } => drop(self.later.remove(&(*due, head.no, key))),
             State::Held(connection) => {
-                if let Some(held) = self.held.get_mut(connection) {
-                    held.remove(&(head.no, key));
-                    if held.is_empty() {
+                if let Some(of_it) = self.held.get_mut(connection) {
+                    of_it.remove(&(head.no, key));
+                    if of_it.is_empty() {
                         self.held.remove(connection);
                     }
                 }

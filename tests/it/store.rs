@@ -1112,7 +1112,7 @@ async fn a_downtime_is_seen_after_the_clock_was_set_back() {
         let store = open(settings(folder.path()), &clock).await.unwrap();
         store.close().await;
     }
-    let later = right + Duration::from_secs(3 * 3600);
+    let later = right + Duration::from_hours(3);
     let (clock, _hand) = Clock::simulated(later);
     let store = open(settings(folder.path()), &clock).await.unwrap();
     let gaps = store.gaps(10).await.unwrap();

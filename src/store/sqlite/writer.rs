@@ -79,8 +79,6 @@ pub(in crate::store) struct Writer {
     pub(super) beat_at: Option<Duration>,
     pub(super) failed_at: Option<Duration>,
     pub(super) disk_full: bool,
-    /// The downtime before this start is written down.
-    begun: bool,
     /// The log may give room back.
     pub(super) restart_wanted: bool,
     pub(super) used_bytes: u64,
@@ -115,7 +113,6 @@ impl Writer {
             beat_at: None,
             failed_at: None,
             disk_full: false,
-            begun: false,
             restart_wanted: false,
             used_bytes: 0,
             rounds: 0,
@@ -129,7 +126,7 @@ impl Writer {
             Ok(())
         });
         match begun {
-            Ok(()) => this.begun = true,
+            Ok(()) => this.beat_at = Some(this.parts.clock.monotonic()),
             // It starts all the same: who calls is told 503 and comes again, what is stored goes out.
             Err(Fault::Full) => {}
             Err(fault) => return Err(unusable(&fault)),
@@ -206,11 +203,12 @@ impl Writer {
         let waiting = Arc::clone(&self.parts.waiting);
         let clock = self.parts.clock.clone();
         let gaps = std::mem::take(&mut self.gaps);
-        let begun = self.begun;
+        // Then the downtime before this start is not written down yet.
+        let is_first = self.beat_at.is_none();
         let mut accepts = Some(accepts);
         let result = self.write(|transaction| {
             if chores {
-                if !begun {
+                if is_first {
                     transaction.open_downtime_gap()?;
                 }
                 transaction.write_gaps(&gaps)?;
@@ -239,7 +237,6 @@ impl Writer {
         } else {
             self.gaps_at = Some(began);
             self.beat_at = Some(began);
-            self.begun = true;
         }
         let metrics = &self.parts.metrics;
         let took = self.parts.clock.monotonic().saturating_sub(began);
