@@ -35,8 +35,7 @@ impl Store {
     }
 
     /// Sets a claim aside that was not begun, so that those of others are reached: it is claimed again only after
-    /// [`Self::release`] for this connection, and before what came later. An older change of its record that comes
-    /// meanwhile goes first.
+    /// [`Self::release`] for this connection, before what came later and before all others of its record.
     pub fn hold(&self, claim: Claim, connection: ConnectionName) {
         let head = (claim.key, claim.no.0);
         let bytes = change_bytes(&claim.change);

@@ -1223,8 +1223,10 @@ async fn a_file_of_the_first_format_is_migrated_with_what_it_holds() {
     drop(store);
     // All that later formats have added.
     let file = rusqlite::Connection::open(settings(folder.path()).path).unwrap();
-    file.execute_batch("DROP TABLE own_write; PRAGMA user_version = 1;")
-        .unwrap();
+    file.execute_batch(
+        "DROP TABLE own_write; ALTER TABLE snapshot DROP COLUMN deleted_at; PRAGMA user_version = 1;",
+    )
+    .unwrap();
     drop(file);
 
     let store = open(settings(folder.path()), &clock).await.unwrap();

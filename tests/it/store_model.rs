@@ -178,6 +178,7 @@ impl World {
             Action::Hold { which } => {
                 if let Some(claim) = pick(&mut self.out, which) {
                     self.held.insert(claim.no.0);
+                    self.begun.insert(claim.no.0);
                     self.store.hold(claim, org());
                 }
             }
@@ -211,11 +212,6 @@ impl World {
         for record in names {
             self.change_no += 1;
             self.created += 1;
-            // What was not begun makes way for an older one.
-            self.held.retain(|no| {
-                let held = &self.open[no];
-                self.begun.contains(no) || held.record != record || held.server_time <= server_time
-            });
             self.open.insert(
                 self.change_no,
                 Open {
@@ -257,9 +253,7 @@ impl World {
 
     fn release(&mut self) {
         self.store.release(&org(), usize::MAX);
-        let kept = self.held.iter().filter(|no| self.begun.contains(*no));
-        self.waiting.extend(kept);
-        self.held.clear();
+        self.waiting.append(&mut self.held);
     }
 
     async fn claim(&mut self, max: usize) {

@@ -1,17 +1,30 @@
 //! What the writer does between two groups: heads, log, size and age.
 
+use std::time::Duration;
+
 use super::{
     file::Fault,
     retention::{self, Keep},
     scan,
+    upkeep::HEARTBEAT,
     writer::Writer,
 };
+
+/// Gaps that are open are lengthened so often at most.
+const GAP_WAIT: Duration = Duration::from_secs(1);
 
 /// The file's size is looked at after so many groups: each look prepares its statements anew. While the file is nearly
 /// full, after each.
 const ROUNDS_PER_LOOK: u32 = 16;
 
 impl Writer {
+    /// Whether the next group writes gaps and the heartbeat.
+    pub(super) fn chores_due(&self, now: Duration) -> bool {
+        let since = |at: Option<Duration>, wait| at.is_none_or(|it| now.saturating_sub(it) >= wait);
+        let gaps = !self.gaps.is_empty() && since(self.gaps_at, GAP_WAIT);
+        gaps || since(self.beat_at, HEARTBEAT) || (self.disk_full && self.retry_due())
+    }
+
     /// All of it, as far as it is due.
     pub(super) fn look_after(&mut self) {
         if self.checkpointer.failed() {

@@ -198,7 +198,7 @@ impl Transaction<'_> {
             key: claim.key,
             attempts: 0,
             accepted_at: claim.change.accepted_at,
-            planned_at: self.now,
+            planned_at: encode::timestamp(now)?,
             planned,
         };
         let bytes = delivery_bytes(&delivery);

@@ -25,7 +25,6 @@ use super::{
     scan,
     statements::Statements,
     totals::Totals,
-    upkeep::HEARTBEAT,
 };
 use crate::store::{
     dedup::Dedup,
@@ -46,8 +45,6 @@ const WORK_PER_GROUP: usize = 64;
 const IDLE_WAIT: Duration = Duration::from_millis(200);
 /// After a failure the disk is tried again so often.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
-/// Gaps that are open are lengthened so often at most.
-const GAP_WAIT: Duration = Duration::from_secs(1);
 
 /// What the writer shares with its callers.
 #[derive(Debug)]
@@ -377,16 +374,10 @@ impl Writer {
         (self.disk_full && !self.retry_due()).then_some(Refusal::DiskFull)
     }
 
-    fn retry_due(&self) -> bool {
+    pub(super) fn retry_due(&self) -> bool {
         let now = self.parts.clock.monotonic();
         self.failed_at
             .is_none_or(|it| now.saturating_sub(it) >= RETRY_WAIT)
-    }
-
-    fn chores_due(&self, now: Duration) -> bool {
-        let since = |at: Option<Duration>, wait| at.is_none_or(|it| now.saturating_sub(it) >= wait);
-        let gaps = !self.gaps.is_empty() && since(self.gaps_at, GAP_WAIT);
-        gaps || since(self.beat_at, HEARTBEAT) || (self.disk_full && self.retry_due())
     }
 
     fn tell_ready(&self) {
