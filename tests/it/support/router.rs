@@ -108,15 +108,16 @@ impl Router {
     /// SIGTERM, and how it ended.
     pub(crate) async fn stop(&mut self) -> std::process::ExitStatus {
         let mut child = self.child.take().unwrap();
-        let pid = child.id().unwrap().to_string();
-        let status = std::process::Command::new("kill")
-            .args(["-TERM", &pid])
-            .status();
-        assert!(status.unwrap().success());
+        signal(&child, "-TERM");
         tokio::time::timeout(WAIT_MAX, child.wait())
             .await
             .expect("SIGTERM stops it")
             .unwrap()
+    }
+
+    /// SIGHUP: it takes its file anew.
+    pub(crate) fn reload(&self) {
+        signal(self.child.as_ref().unwrap(), "-HUP");
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -144,6 +145,14 @@ impl Router {
         assert_eq!(ledger["adds_up"], true, "{ledger}");
         ledger["ledger"].clone()
     }
+}
+
+fn signal(child: &Child, signal: &str) {
+    let pid = child.id().unwrap().to_string();
+    let status = std::process::Command::new("kill")
+        .args([signal, &pid])
+        .status();
+    assert!(status.unwrap().success());
 }
 
 /// Waits for a condition; panics with `what` when it takes longer.
