@@ -198,7 +198,8 @@ impl Transaction<'_> {
             key: claim.key,
             attempts: 0,
             accepted_at: claim.change.accepted_at,
-            planned_at: self.now,
+            // As it will be read back.
+            planned_at: encode::timestamp(now)?,
             planned,
         };
         let bytes = delivery_bytes(&delivery);
