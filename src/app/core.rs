@@ -31,6 +31,8 @@ pub(super) struct Parts {
     pub rules: Arc<ArcSwap<Rules>>,
     /// What it will go by once the core that starts now has started.
     pub coming: Arc<ArcSwapOption<Rules>>,
+    /// Writes of every core: one may outlive it, and its echo comes to the next.
+    pub writing: Writing,
     pub store_keys: Vec<SecretString>,
     pub metrics: Metrics,
 }
@@ -56,7 +58,6 @@ pub(super) struct Prepared {
     parts: Parts,
     rules: Arc<Rules>,
     enricher: Arc<Enricher>,
-    writing: Writing,
     dispatchers: Vec<Dispatcher>,
 }
 
@@ -67,8 +68,7 @@ impl Prepared {
     /// When a connection or destination cannot be set up.
     pub(super) fn new(config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let enricher = Arc::new(enricher(config, &parts)?);
-        let writing = Writing::default();
-        let dispatchers = dispatchers(config, &parts, &enricher, &writing)?;
+        let dispatchers = dispatchers(config, &parts, &enricher)?;
         let fetch = config.sources.values();
         let rules = Arc::new(Rules {
             routes: config.routes.clone(),
@@ -79,7 +79,6 @@ impl Prepared {
             parts,
             rules,
             enricher,
-            writing,
             dispatchers,
         })
     }
@@ -92,7 +91,6 @@ impl Core {
             parts,
             rules,
             enricher,
-            writing,
             dispatchers,
         } = prepared;
         parts.rules.store(rules);
@@ -105,7 +103,7 @@ impl Core {
             store: parts.store.clone(),
             rules: Arc::clone(&rules),
             enricher: Arc::clone(&enricher),
-            writing,
+            writing: parts.writing.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
             route_metrics: parts.metrics.route.clone(),
@@ -183,7 +181,6 @@ fn dispatchers(
     config: &Config,
     parts: &Parts,
     enricher: &Enricher,
-    writing: &Writing,
 ) -> anyhow::Result<Vec<Dispatcher>> {
     let clients = enricher.clients();
     let mut dispatchers = vec![];
@@ -199,7 +196,7 @@ fn dispatchers(
             retry: settings.retry.clone(),
             rate: settings.rate,
             store: parts.store.clone(),
-            writing: writing.clone(),
+            writing: parts.writing.clone(),
             clock: parts.clock.clone(),
             metrics: parts.metrics.pipeline.clone(),
         }));

@@ -91,6 +91,7 @@ impl App {
             gate: Arc::clone(&gate),
             rules: Arc::default(),
             coming: Arc::default(),
+            writing: pipeline::Writing::default(),
             store_keys: options.store_keys.clone(),
             metrics,
         };

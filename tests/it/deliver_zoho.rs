@@ -1,12 +1,15 @@
 //! Writing back to Zoho, and our own writes coming back: a real router and the simulator.
 
+use std::time::Duration;
+
 use clock::Clock;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use zoho_sim::{Fault, Kind as CallKind, On, What};
 use zohook::event::{Action, Delivery};
 
 use crate::support::{
-    router::{client, until},
+    router::{Router, client, until},
     zoho::{
         SOON, answering, asking, between, calls, class, closed, destination, lead, record,
         simulator, update,
@@ -62,7 +65,7 @@ async fn each_record_of_a_call_has_its_own_outcome() {
     assert!(!written.created);
     assert!(written.fields.iter().eq(["Company", "Phone"]));
     let modified = record(&sim, &ids[0])["Modified_Time"].clone();
-    let modified: jiff::Timestamp = modified.as_str().unwrap().parse().unwrap();
+    let modified: Timestamp = modified.as_str().unwrap().parse().unwrap();
     let last = results[5].clone().unwrap().unwrap();
     assert_eq!(last.modified_at, modified);
     sim.shutdown().await;
@@ -191,6 +194,19 @@ async fn what_the_org_refuses_for_now_costs_the_message_nothing() {
 
 const BACK: &str = "  back: { kind: zoho, connection: acme, module: Leads, action: update }\n  console: { kind: stdout }";
 
+/// A callback for an update of the field that the routes here write.
+async fn tell(router: &Router, id: &str, server_time: Timestamp) {
+    let callback = json!({
+        "server_time": server_time.as_millisecond(), "query_params": {}, "module": "Leads",
+        "resource_uri": "https://www.zohoapis.com/crm/v2/Leads", "ids": [id],
+        "affected_fields": [{ (id): ["Description"] }], "operation": "update",
+        "channel_id": "1000000068002", "token": "token-of-this-test",
+    });
+    let url = router.url("/in/crm?k=key-of-this-test");
+    let answer = client().post(url).json(&callback).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
 /// Every update writes something new, so that nothing but the guard ends the loop.
 async fn loops_once(enrich: &str, slow_ms: u64) {
     let sim = simulator().await;
@@ -243,6 +259,40 @@ async fn a_callback_that_comes_before_the_answer_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_echo_of_a_write_that_outlives_a_reload_is_recognised() {
+    let sim = simulator().await;
+    let rules = r#"  back:
+    on: [Leads.update]
+    enrich: none
+    send: [{ to: back, id: "{{ event.id }}", body: { Description: "{{ event.sequence }}" } }]"#;
+    let mut router = between(&sim, BACK, rules).await;
+    let id = sim.insert("Leads", lead(1)).unwrap();
+    // Longer than a reload waits.
+    sim.faults().add(Fault {
+        on: On::Write,
+        what: What::SlowMs(13_000),
+        times: Some(1),
+        chance: 1.0,
+    });
+    sim.update("Leads", &id, json!({"Phone": "1"})).unwrap();
+    until("the write to begin", SOON, async || {
+        router.ledger().await["ledger"]["changes"]["planned"] == 1
+    })
+    .await;
+    // Its callback, here long before the simulator has written: Zoho's answer alone is late.
+    let told = Clock::real().now() + Duration::from_secs(14);
+    tell(&router, &id, told).await;
+    router.reload();
+    // This one, and the simulator's own.
+    let changes = closed(&router, "echo", 2).await;
+    assert_eq!(changes["planned"], 1, "{changes}");
+    assert_eq!(sim.counters().records_written, 1);
+    assert!(router.log().contains("takes long"), "{}", router.log());
+    assert!(router.stop().await.success(), "{}", router.log());
+    sim.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edit_by_a_person_is_never_taken_for_our_echo() {
     let sim = simulator().await;
     let rules = r#"  back:
@@ -256,7 +306,7 @@ async fn an_edit_by_a_person_is_never_taken_for_our_echo() {
     closed(&router, "echo", 1).await;
     let ours = record(&sim, &id)["Modified_Time"].clone();
     // Zoho's times have whole seconds: what a person writes within the same one cannot be told from ours.
-    let ours: jiff::Timestamp = ours.as_str().unwrap().parse().unwrap();
+    let ours: Timestamp = ours.as_str().unwrap().parse().unwrap();
     until("the next second", SOON, async || {
         Clock::real().now().as_second() > ours.as_second()
     })
@@ -343,19 +393,7 @@ async fn an_echo_is_recognised_after_a_restart() {
     router.kill().await;
     router.start().await;
     // The same callback once more, as another channel would tell it.
-    let callback = json!({
-        "server_time": Clock::real().now().as_millisecond(), "query_params": {}, "module": "Leads",
-        "resource_uri": "https://www.zohoapis.com/crm/v2/Leads", "ids": [id],
-        "affected_fields": [{ (id): ["Description"] }], "operation": "update",
-        "channel_id": "1000000068002", "token": "token-of-this-test",
-    });
-    let answer = client()
-        .post(router.url("/in/crm?k=key-of-this-test"))
-        .json(&callback)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 200);
+    tell(&router, &id, Clock::real().now()).await;
     closed(&router, "echo", 2).await;
     assert!(router.stop().await.success(), "{}", router.log());
     sim.shutdown().await;

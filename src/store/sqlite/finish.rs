@@ -198,6 +198,7 @@ impl Transaction<'_> {
             key: claim.key,
             attempts: 0,
             accepted_at: claim.change.accepted_at,
+            // As it will be read back.
             planned_at: encode::timestamp(now)?,
             planned,
         };

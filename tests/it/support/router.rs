@@ -137,6 +137,11 @@ impl Router {
             .unwrap()
     }
 
+    /// SIGHUP: it takes its file anew.
+    pub(crate) fn reload(&self) {
+        self.signal("HUP");
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.public)
     }

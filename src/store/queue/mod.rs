@@ -3,16 +3,13 @@
 //! Bounded: at most `heads_max` records and `content_bytes_max` of content. Rows beyond that are found by scanning the
 //! table from `cursor` once there is room, so a record with a million rows takes one place and blocks nobody.
 
+mod clock;
+mod scan;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::row::{Row, Taken};
 use crate::event::{ConnectionName, RecordKey};
-
-/// Backward jumps of the wall clock above this move the due times with it.
-const CLOCK_JUMP_US: i64 = 5_000_000;
-
-/// No retry waits longer; a due time beyond was stored by a clock that ran ahead.
-const WAIT_MAX_US: i64 = 7 * 24 * 3_600 * 1_000_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -100,21 +97,6 @@ impl<T> Queue<T> {
         self.depth = self.depth.saturating_sub(rows);
     }
 
-    /// The table may differ from what was handed over: offer every row again.
-    pub(super) fn rescan(&mut self) {
-        self.cursor = 0;
-        self.complete = false;
-        self.stalled = false;
-    }
-
-    /// Where the next scan begins, if one is needed and there is room.
-    pub(super) fn scan_from(&mut self) -> Option<i64> {
-        if self.stalled && self.heads.len() <= self.heads_max / 2 {
-            self.stalled = false;
-        }
-        (!self.complete && !self.stalled).then_some(self.cursor)
-    }
-
     /// A row just committed.
     pub(super) fn committed(&mut self, row: Row<T>) {
         self.depth += 1;
@@ -129,28 +111,6 @@ impl<T> Queue<T> {
         } else if self.heads.contains_key(&row.key) {
             self.place(row);
         }
-    }
-
-    /// A row found by a scan in the order of rows.
-    pub(super) fn scanned(&mut self, row: Row<T>) {
-        if self.complete || self.stalled || row.no <= self.cursor {
-            return;
-        }
-        let no = row.no;
-        if self.place(row) {
-            self.cursor = no;
-        } else {
-            self.stalled = true;
-        }
-    }
-
-    /// A scan that began at `from` has offered every row up to `to`; `end` when none follow.
-    pub(super) fn scan_ended(&mut self, from: i64, to: i64, end: bool) {
-        if self.complete || self.stalled || self.cursor < from {
-            return;
-        }
-        self.cursor = self.cursor.max(to);
-        self.complete = end;
     }
 
     /// The oldest heads, with `count` that are not out among them if there are so many; and the row beyond which
@@ -415,52 +375,11 @@ impl<T> Queue<T> {
         self.content_bytes -= head.content.as_ref().map_or(0, |(_, bytes)| *bytes);
         Some(head)
     }
-
-    fn promote(&mut self, now: i64) {
-        let jump = self.now.saturating_sub(now);
-        if jump > CLOCK_JUMP_US {
-            self.shift(jump);
-        }
-        self.now = now;
-        let latest = now.saturating_add(WAIT_MAX_US);
-        while let Some(&(due, _, key)) = self.later.last()
-            && due > latest
-            && let Some(mut head) = self.remove(key)
-        {
-            head.state = State::Later {
-                due: latest,
-                put_back: matches!(head.state, State::Later { put_back: true, .. }),
-            };
-            self.insert(key, head);
-        }
-        while let Some(&(due, _, key)) = self.later.first() {
-            if due > now {
-                break;
-            }
-            let Some(mut head) = self.remove(key) else {
-                break;
-            };
-            head.state = State::Ready { due };
-            self.insert(key, head);
-        }
-    }
-
-    fn shift(&mut self, jump: i64) {
-        for (_, _, key) in std::mem::take(&mut self.later) {
-            if let Some(head) = self.heads.get_mut(&key)
-                && let State::Later { due, put_back } = head.state
-            {
-                let due = due.saturating_sub(jump);
-                head.state = State::Later { due, put_back };
-                self.later.insert((due, head.no, key));
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{clock::WAIT_MAX_US, *};
 
     fn key(n: i64) -> RecordKey {
         RecordKey::from_i64(n)
