@@ -47,7 +47,7 @@ impl Metrics {
         let breaker_state = IntGaugeVec::new(
             Opts::new(
                 "zohook_breaker_state",
-                "A destination's breaker: 0 closed, 1 open, 2 disabled by 410.",
+                "A destination's breaker: 0 closed, 1 open, or a part of it (one send, type and routing key) is held back, 2 disabled by 410.",
             ),
             &["destination"],
         )?;
