@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// What is healthy is delivered so soon.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// From the moment that the cause is gone to the last delivery.
 const CATCH_UP_MAX: Duration = Duration::from_secs(15);

@@ -169,7 +169,7 @@ impl Amqp {
             let suspects = self.suspects();
             window
                 .get(place)
-                .is_some_and(|it: &Delivery| suspects.contains(it.key))
+                .is_some_and(|it: &Delivery| suspects.contains(it.no))
         };
         let before = self.suspects().count();
         let mut groups = Groups::new(window.len(), is_suspect);
@@ -202,7 +202,7 @@ impl Amqp {
         results
     }
 
-    /// Messages that closed their channel alone: theirs is the fault if others passed meanwhile.
+    /// Messages that closed their channel alone: theirs is the fault if others have passed since.
     fn blame(
         &self,
         window: &[Delivery],
@@ -212,12 +212,12 @@ impl Amqp {
     ) {
         let mut suspects = self.suspects();
         for (place, problem) in alone {
-            let Some(key) = window.get(place).map(|it| it.key) else {
+            let Some(no) = window.get(place).map(|it| it.no) else {
                 continue;
             };
-            suspects.closed(key, passed_before);
+            suspects.closed(no, passed_before);
             let detail = format!("the broker closes the channel over this message: {problem}");
-            let error = if suspects.is_at_fault(key) {
+            let error = if suspects.is_at_fault(no) {
                 DeliverError::Message {
                     reason: QuarantineReason::Refused,
                     detail,
@@ -327,7 +327,7 @@ impl Amqp {
         let mut suspects = self.suspects();
         let mut returned = 0;
         for (it, verdict) in prepared.iter().zip(verdicts) {
-            suspects.passed(it.delivery.key);
+            suspects.passed(it.delivery.no);
             let key = it.routing_key.as_str();
             match verdict {
                 Verdict::Confirmed => {

@@ -112,7 +112,7 @@ impl Client {
     /// What became of each row of a job that is over.
     ///
     /// # Errors
-    /// As [`Self::bulk_write_result`] and [`Unzipped::of`]; the stream ends with the first.
+    /// As [`Self::bulk_write_result`] and [`Unzipped::of`](super::Unzipped::of); the stream ends with the first.
     pub async fn bulk_write_rows(
         &self,
         job: &WriteJob,
