@@ -15,7 +15,7 @@ use crate::support::{
 const SOON: Duration = Duration::from_secs(30);
 
 /// From the moment that the cause is gone to the last delivery.
-const CATCH_UP_MAX: Duration = Duration::from_secs(15);
+const CATCH_UP_MAX: Duration = Duration::from_secs(45);
 
 /// A router that sends all events of the source `shop` to `there`.
 async fn router(destination: &str, key: &str) -> Router {
