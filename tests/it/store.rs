@@ -1239,7 +1239,7 @@ async fn a_file_of_the_first_format_is_migrated_with_what_it_holds() {
     let format: i64 = file
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(format, 2);
+    assert_eq!(format, 3);
 }
 
 #[tokio::test]

@@ -1,5 +1,4 @@
--- Format 2.
--- Writes of ours to Zoho, by which a callback is recognised as their echo. `at` is when one was settled,
+-- Format 2. Writes of ours to Zoho, by which a callback is recognised as their echo. `at` is when one was settled,
 -- `fields` a JSON array of API names, `explained` one of sources. Appended, also when a write has explained one more;
 -- deleted by age and number.
 CREATE TABLE own_write (
@@ -13,6 +12,3 @@ CREATE TABLE own_write (
     fields      TEXT NOT NULL,
     explained   TEXT NOT NULL
 ) STRICT;
-
--- The server_time of the latest closed delete of the record: an older change may be accepted after it.
-ALTER TABLE snapshot ADD COLUMN deleted_at INTEGER;
