@@ -47,14 +47,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    if !telemetry::is_filter(&arguments.log) {
-        let text = format!(
-            "ZOHOOK_LOG or --log: `{}` is no filter; try info, debug or zohook=debug,warn",
-            arguments.log
-        );
-        return Err(Ended::BadConfiguration(text).into());
-    }
-    telemetry::init(arguments.log_format, &arguments.log, deliver::SILENCED)?;
+    telemetry::init(arguments.log_format, &arguments.log, deliver::SILENCED)
+        .map_err(|error| Ended::BadConfiguration(error.to_string()))?;
     // Before the file is read: a change from here on is noticed.
     let known = Fingerprint::of(&arguments.routes);
     let config = match config::load(&arguments.routes, &config::environment) {

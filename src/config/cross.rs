@@ -55,7 +55,7 @@ pub(super) fn deletes_are_proven(
 
 /// Whoever reads the file knows the fallbacks of its secrets.
 pub(super) fn secrets_are_not_in_the_file(reader: &mut Reader<'_>) {
-    for (at, path) in std::mem::take(&mut reader.known) {
+    for (at, path) in std::mem::take(&mut reader.fallback_secrets) {
         reader.warning_at(
             at,
             &path,

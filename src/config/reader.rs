@@ -22,7 +22,7 @@ pub(super) struct Reader<'a> {
     /// Where the scalars begin that are known to be no secret.
     readable: BTreeSet<usize>,
     /// Secrets that the file itself gives, as fallbacks.
-    pub(super) known: Vec<(Span, String)>,
+    pub(super) fallback_secrets: Vec<(Span, String)>,
 }
 
 struct Found {
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
             source,
             found: vec![],
             readable: BTreeSet::new(),
-            known: vec![],
+            fallback_secrets: vec![],
         }
     }
 

@@ -105,7 +105,8 @@ impl Reader<'_> {
         }
         // A URL is an address first, and often that of this machine.
         if scalar.by_fallback && !text.contains("://") {
-            self.known.push((node.at.clone(), node.path.clone()));
+            self.fallback_secrets
+                .push((node.at.clone(), node.path.clone()));
         }
         Some(text)
     }

@@ -20,22 +20,29 @@ pub enum Format {
     Text,
 }
 
-/// Whether [`init`] can use this filter.
-pub fn is_filter(filter: &str) -> bool {
-    EnvFilter::try_new(filter).is_ok()
+/// Why logging did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The filter must change.
+    #[error("`{0}` is no filter of log lines; try info, debug or zohook=debug,warn")]
+    NoFilter(String),
+    /// Logging was started before.
+    #[error(transparent)]
+    Started(#[from] TryInitError),
 }
 
 /// Starts logging to stderr (stdout is a destination). `filter` is as `RUST_LOG` has it; whatever it says, events of
 /// the targets in `silenced` stay off: lapin logs returned messages with their content.
 ///
 /// # Errors
-/// When logging was started before.
+/// When the filter cannot be read, or logging was started before.
 pub fn init(
     format: Format,
     filter: &str,
     silenced: &'static [&'static str],
-) -> Result<(), TryInitError> {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+) -> Result<(), InitError> {
+    let filter =
+        EnvFilter::try_new(filter).map_err(|_says_less| InitError::NoFilter(filter.to_owned()))?;
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         Format::Json => fmt::layer()
             .json()
@@ -51,7 +58,8 @@ pub fn init(
     Registry::default()
         .with(lines.with_filter(silence(silenced)))
         .with(filter)
-        .try_init()
+        .try_init()?;
+    Ok(())
 }
 
 fn silence(

@@ -4,6 +4,6 @@ mod logs;
 mod metrics;
 
 pub use self::{
-    logs::{Format, init, is_filter},
+    logs::{Format, InitError, init},
     metrics::{register_process, render},
 };

@@ -9,7 +9,7 @@ use zohook::{
 };
 
 use crate::support::{
-    load::{TOKEN, callback},
+    load::{TOKEN, callback, leads_to},
     receiver::{Answer, Receiver},
     router::{client, until},
 };
@@ -29,19 +29,7 @@ fn routes(hooks: &[&Receiver], backlog: &str) -> String {
         .unwrap();
         write!(sends, "{{ to: hook-{number} }}, ").unwrap();
     }
-    format!(
-        r#"
-version: 1
-connections:
-  acme: {{ api_url: "http://127.0.0.1:1", accounts_url: "http://127.0.0.1:1", client_id: a, client_secret: b, refresh_token: c }}
-sources:
-  crm: {{ kind: watch, connection: acme, verify: {{ token: [{TOKEN}] }} }}
-destinations:
-{destinations}
-routes:
-  leads: {{ on: [Leads.update], enrich: none, send: [ {sends} ] }}
-"#
-    )
+    leads_to(&destinations, &sends)
 }
 
 async fn start(folder: &Path, text: &str) -> App {

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Duration};
 
 use crate::support::{
-    load::{TOKEN, callback},
+    load::{callback, leads_to},
     receiver::{Answer, Receiver},
     router::{Router, client, until},
 };
@@ -11,19 +11,7 @@ use crate::support::{
 const LONG: Duration = Duration::from_secs(20);
 
 fn routes(destination: &str) -> String {
-    format!(
-        r#"
-version: 1
-connections:
-  acme: {{ api_url: "http://127.0.0.1:1", accounts_url: "http://127.0.0.1:1", client_id: a, client_secret: b, refresh_token: c }}
-sources:
-  crm: {{ kind: watch, connection: acme, verify: {{ token: [{TOKEN}] }} }}
-destinations:
-  out: {destination}
-routes:
-  leads: {{ on: [Leads.update], enrich: none, send: [ {{ to: out }} ] }}
-"#
-    )
+    leads_to(&format!("  out: {destination}"), "{ to: out }")
 }
 
 async fn send(router: &Router, records: &[&str], at: u64) {

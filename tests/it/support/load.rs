@@ -29,6 +29,23 @@ pub(crate) fn callback(operation: &str, ids: &[&str], server_time_ms: u64) -> Va
     })
 }
 
+/// A route table of an org that nobody asks: changed leads go as they came.
+pub(crate) fn leads_to(destinations: &str, sends: &str) -> String {
+    format!(
+        r#"
+version: 1
+connections:
+  acme: {{ api_url: "http://127.0.0.1:1", accounts_url: "http://127.0.0.1:1", client_id: a, client_secret: b, refresh_token: c }}
+sources:
+  crm: {{ kind: watch, connection: acme, verify: {{ token: [{TOKEN}] }} }}
+destinations:
+{destinations}
+routes:
+  leads: {{ on: [Leads.update], enrich: none, send: [ {sends} ] }}
+"#
+    )
+}
+
 /// A callback that was answered 200: its record and its `server_time`.
 pub(crate) type Answered = (String, u64);
 
