@@ -1,8 +1,12 @@
-//! Access tokens in the store: a crash loop must not use up Zoho's ten token requests in ten minutes.
+//! Access tokens, and when they were asked for, in the store: a crash loop must not use up Zoho's ten token requests in ten minutes.
 
+use jiff::Timestamp;
 use zoho_crm::{BoxFuture, StoredToken, TokenStore, TokenStoreError};
 
-use crate::{event::ConnectionName, store::Store};
+use crate::{
+    event::ConnectionName,
+    store::{Store, StoreError},
+};
 
 use super::seal::Sealer;
 
@@ -20,7 +24,7 @@ impl TokenStore for Tokens {
                 .store
                 .token(&self.connection)
                 .await
-                .map_err(|error| TokenStoreError::new(error.to_string()))?;
+                .map_err(|error| failed(&error))?;
             // What no key opens, or is no token, is as good as none: another is asked for.
             Ok(sealed
                 .and_then(|it| self.sealer.open(self.connection.as_str(), &it))
@@ -37,7 +41,32 @@ impl TokenStore for Tokens {
             self.store
                 .put_token(&self.connection, sealed)
                 .await
-                .map_err(|error| TokenStoreError::new(error.to_string()))
+                .map_err(|error| failed(&error))
         })
     }
+
+    fn requests(&self) -> BoxFuture<'_, Result<Vec<Timestamp>, TokenStoreError>> {
+        Box::pin(async {
+            self.store
+                .token_requests(&self.connection)
+                .await
+                .map_err(|error| failed(&error))
+        })
+    }
+
+    fn save_requests<'a>(
+        &'a self,
+        sent: &'a [Timestamp],
+    ) -> BoxFuture<'a, Result<(), TokenStoreError>> {
+        Box::pin(async {
+            self.store
+                .put_token_requests(&self.connection, sent.to_vec())
+                .await
+                .map_err(|error| failed(&error))
+        })
+    }
+}
+
+fn failed(error: &StoreError) -> TokenStoreError {
+    TokenStoreError::new(error.to_string())
 }

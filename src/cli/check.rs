@@ -1,16 +1,21 @@
 //! `zohook check`: everything that is wrong with a file, at once.
 
 use std::{
+    collections::BTreeMap,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::Args;
+use url::Url;
 
-use crate::config::{self, Config, Problems};
+use crate::{
+    config::{self, Config, Problems},
+    event::DestinationName,
+};
 
-use super::{BAD_CONFIGURATION, FAILED, complain};
+use super::{BAD_CONFIGURATION, complain, running};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -20,6 +25,10 @@ pub(super) struct Arguments {
     /// A list of `{severity, line, column, path, message, hint}` instead of text.
     #[arg(long)]
     json: bool,
+    /// Admin port of the router that is to take the file (`http://127.0.0.1:9180`): says what would be set aside. With
+    /// `ZOHOOK_ADMIN_TOKEN` where it asks for one.
+    #[arg(long, value_name = "URL")]
+    admin: Option<Url>,
 }
 
 /// How the result is written.
@@ -33,7 +42,11 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> ExitCode {
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut loaded = config::load(&arguments.file, &config::environment);
+    if let (Some(admin), Ok(config)) = (&arguments.admin, &mut loaded) {
+        warn_of_waiting(config, running::backlogs(admin).await?);
+    }
     let out = io::stdout();
     let format = if arguments.json {
         Format::Json
@@ -42,16 +55,21 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     } else {
         Format::Plain
     };
-    let code = check(
-        &arguments.file,
-        &config::environment,
-        format,
-        &mut out.lock(),
-    );
-    ExitCode::from(code.unwrap_or_else(|error| {
-        complain(&format!("error: cannot write the result: {error}"));
-        FAILED
-    }))
+    let code = report(&arguments.file, &loaded, format, &mut out.lock())?;
+    Ok(ExitCode::from(code))
+}
+
+/// What waits for destinations that the file lacks.
+fn warn_of_waiting(config: &mut Config, backlogs: BTreeMap<DestinationName, u64>) {
+    for (name, waiting) in backlogs {
+        if waiting > 0 && !config.destinations.contains_key(&name) {
+            let waiting = counted(waiting, "delivery waits", "deliveries wait");
+            config.warnings.warn(
+                format!("{waiting} for `{name}`, which this file lacks"),
+                "the router would set them aside (`destination_removed`): keep it until they are delivered".to_owned(),
+            );
+        }
+    }
 }
 
 /// Says on standard error why a file is refused.
@@ -61,14 +79,13 @@ pub(super) fn complain_about(problems: &Problems) {
 }
 
 /// 64 when any problem is an error, 0 when all are warnings or there is none.
-fn check(
+fn report(
     path: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
+    loaded: &Result<Config, Problems>,
     format: Format,
     out: &mut dyn Write,
 ) -> io::Result<u8> {
-    let loaded = config::load(path, env);
-    let (code, problems) = match &loaded {
+    let (code, problems) = match loaded {
         Ok(config) => (0, &config.warnings),
         Err(problems) => (BAD_CONFIGURATION, problems),
     };
@@ -89,9 +106,9 @@ fn summary(path: &Path, config: Option<&Config>, problems: &Problems) -> String 
     let Some(config) = config else {
         return format!("{file} is refused: {}", problems.summary());
     };
-    let counted = |count: usize, word: &str| match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
+    let counted = |count: usize, word: &str| {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        counted(count, word, &format!("{word}s"))
     };
     let parts = [
         counted(config.connections.len(), "connection"),
@@ -107,6 +124,13 @@ fn summary(path: &Path, config: Option<&Config>, problems: &Problems) -> String 
     }
 }
 
+fn counted(count: u64, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {many}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +141,8 @@ mod tests {
         let path = folder.path().join("routes.yaml");
         std::fs::write(&path, text).unwrap();
         let mut out = vec![];
-        let code = check(&path, &|_| None, format, &mut out).unwrap();
+        let loaded = config::load(&path, &|_| None);
+        let code = report(&path, &loaded, format, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
         let place = format!("{}/", folder.path().display());
         (code, out.replace(&place, ""))
@@ -150,7 +175,9 @@ mod tests {
     #[test]
     fn a_file_without_problems_is_fine() {
         let mut out = vec![];
-        let code = check(Path::new("routes.yaml"), &|_| None, Format::Plain, &mut out).unwrap();
+        let path = Path::new("routes.yaml");
+        let loaded = config::load(path, &|_| None);
+        let code = report(path, &loaded, Format::Plain, &mut out).unwrap();
         assert_eq!(code, 0);
         let expected = "routes.yaml is fine: 1 connection, 2 sources, 2 destinations, 2 routes\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);

@@ -10,6 +10,7 @@ mod org;
 mod output;
 mod progress;
 mod prompt;
+mod running;
 mod serve;
 mod sim;
 
@@ -81,7 +82,7 @@ pub fn run() -> ExitCode {
         Err(error) => error.exit(),
     };
     match cli.command {
-        Command::Check(arguments) => check::run(&arguments),
+        Command::Check(arguments) => in_runtime(check::run(arguments)),
         Command::Serve(arguments) => in_runtime(serve::run(arguments)),
         Command::Demo(arguments) => in_runtime(demo::run(arguments)),
         Command::Auth(arguments) => in_runtime(auth::run(arguments)),

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, path::PathBuf, pin::pin, process::ExitCode, time::Dur
 
 use clap::Args;
 use clock::Clock;
-use secrecy::SecretString;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
@@ -19,7 +18,7 @@ use crate::{
     telemetry::{self, Format},
 };
 
-use super::{BAD_CONFIGURATION, Ended, FAILED, SUCCESS};
+use super::{BAD_CONFIGURATION, Ended, FAILED, SUCCESS, running::secrets};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -94,17 +93,6 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         );
         Ok(ExitCode::from(FAILED))
     }
-}
-
-/// A list with commas, for rotation: all are accepted, the first signs.
-fn secrets(name: &str) -> Vec<SecretString> {
-    let value = config::environment(name).unwrap_or_default();
-    value
-        .split(',')
-        .map(str::trim)
-        .filter(|it| !it.is_empty())
-        .map(SecretString::from)
-        .collect()
 }
 
 /// Why we stop when nobody told us to.

@@ -60,8 +60,23 @@ pub struct Problems {
 
 impl Problems {
     pub(super) fn new(file: String, mut list: Vec<Problem>) -> Self {
-        list.sort_by_key(|it| (it.line, it.column, it.severity));
+        in_order(&mut list);
         Self { file, list }
+    }
+
+    /// Something that is not as meant and has no place in the file.
+    pub fn warn(&mut self, message: String, hint: String) {
+        let problem = Problem {
+            severity: Severity::Warning,
+            line: 0,
+            column: 0,
+            path: String::new(),
+            message,
+            hint: Some(hint),
+            shown: None,
+        };
+        self.list.push(problem);
+        in_order(&mut self.list);
     }
 
     /// In the file's order.
@@ -146,6 +161,10 @@ impl Problems {
         }
         text
     }
+}
+
+fn in_order(list: &mut [Problem]) {
+    list.sort_by_key(|it| (it.line, it.column, it.severity));
 }
 
 impl Problem {

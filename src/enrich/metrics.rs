@@ -104,7 +104,7 @@ impl Metrics {
             tokens: counters(
                 registry,
                 "zohook_token_requests_total",
-                "Requests for an access token; Zoho allows ten in ten minutes.",
+                "Requests for an access token; Zoho allows ten in ten minutes, and zohook keeps to that over restarts.",
                 &["connection", "outcome"],
             )?,
             authorized: register(

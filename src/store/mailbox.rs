@@ -56,6 +56,7 @@ pub(super) enum Work {
     Finish(Arc<[Finish]>, Answer<()>),
     Settle(Arc<[Settlement]>, Answer<()>),
     PutToken(ConnectionName, Vec<u8>, Answer<()>),
+    PutTokenRequests(ConnectionName, Vec<Timestamp>, Answer<()>),
     CloseGap(i64, Answer<()>),
     KeepDestinations {
         present: Vec<DestinationName>,
@@ -78,6 +79,7 @@ impl Work {
             Self::Finish(_, answer)
             | Self::Settle(_, answer)
             | Self::PutToken(_, _, answer)
+            | Self::PutTokenRequests(_, _, answer)
             | Self::CloseGap(_, answer) => drop(answer.send(Err(error))),
             Self::KeepDestinations { answer, .. } => drop(answer.send(Err(error))),
             Self::DropOldest { answer, .. } => drop(answer.send(Err(error))),

@@ -302,6 +302,31 @@ impl Store {
             .await
     }
 
+    /// When a connection's tokens were asked for lately, as put.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn token_requests(
+        &self,
+        connection: &ConnectionName,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        self.shared.readers.token_requests(connection.clone()).await
+    }
+
+    /// Keeps when a connection's tokens were asked for.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub async fn put_token_requests(
+        &self,
+        connection: &ConnectionName,
+        sent: Vec<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let connection = connection.clone();
+        self.work(|answer| Work::PutTokenRequests(connection, sent, answer))
+            .await
+    }
+
     /// False while nothing can be accepted (disk or store full, reopening after an fsync error).
     pub fn ready(&self) -> bool {
         self.shared.ready.load(Ordering::Acquire)

@@ -6,14 +6,19 @@ use serde_json::json;
 use zoho_sim::{Settings, Sim};
 
 use crate::support::{
-    load::Load,
+    load::{Load, callback},
     queue::{TestQueue, amqp_url, distinct_in_order},
-    router::{Router, until},
+    router::{Router, client, until},
 };
 
 const ROUNDS: u64 = 20;
 
 const RECORDS: usize = 40;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Zoho's limit of token requests in ten minutes.
+const TOKEN_REQUESTS_MAX: u64 = 10;
 
 fn routes(zoho: &str, queue: &str) -> String {
     format!(
@@ -98,5 +103,28 @@ async fn a_200_survives_twenty_kills_under_load() {
     assert!(tokens <= 2, "{tokens} token requests");
     router.stop().await;
     queue.delete().await;
+    sim.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_of_crashes_asks_no_more_often_for_a_token_than_zoho_allows() {
+    let sim = Sim::start(Settings::on_loopback()).await.unwrap();
+    let routes = routes(&sim.base_url(), "nothing-gets-here");
+    let mut router = Router::new(&routes.replace(Sim::REFRESH_TOKEN, "1000.revoked"));
+    router.start().await;
+    let change = callback("update", &["1"], 1_750_000_000_000);
+    let sent = client().post(router.url("/in/crm")).json(&change).send();
+    assert_eq!(sent.await.unwrap().status(), 200);
+    for _ in 0..TOKEN_REQUESTS_MAX + 3 {
+        until("the change to be put off", SOON, async || {
+            let metrics = router.admin("/metrics").await;
+            metrics.contains("\nzohook_changes_retried_total{reason=\"zoho\"} ")
+        })
+        .await;
+        router.kill().await;
+        router.start().await;
+    }
+    assert_eq!(sim.counters().token_requests(), TOKEN_REQUESTS_MAX);
+    router.stop().await;
     sim.shutdown().await;
 }

@@ -1,6 +1,6 @@
 //! How `zohook serve` ends, as whoever started it sees it.
 
-use std::{process::Command, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 use crate::support::{
     load::{callback, leads_to},
@@ -85,4 +85,42 @@ fn what_must_change_before_a_start_ends_it_with_64() {
     check(&["--admin-listen", "0.0.0.0:0"], "set ZOHOOK_ADMIN_TOKEN");
     check(&["--log", "zohook=loud"], "`zohook=loud` is no filter");
     check(&["--routes", "/nowhere/routes.yaml"], "cannot be read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_how_much_waits_for_a_destination_that_the_file_lacks() {
+    let hook = Receiver::start().await;
+    hook.answer(Answer::Hang);
+    let url = hook.url("/");
+    let mut router = Router::new(&routes(&format!(
+        "{{ kind: webhook, url: \"{url}\", allow_networks: [127.0.0.0/8] }}"
+    )))
+    .with_env("ZOHOOK_DRAIN_SECONDS", "1");
+    router.start().await;
+    send(&router, &["1", "2"], 1).await;
+    hook.wait_for(2).await;
+    let without = router.folder().join("without.yaml");
+    let other = leads_to("  other: { kind: stdout }", "{ to: other }");
+    std::fs::write(&without, other).unwrap();
+    let admin = format!("http://{}/", router.admin);
+    let check = |file: &Path| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_zohook"))
+            .args(["check", "--admin", &admin])
+            .arg(file)
+            .env_clear()
+            .output()
+            .unwrap();
+        let said = [ended.stdout, ended.stderr].concat();
+        (ended.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (code, said) = check(&without);
+    assert_eq!(code, Some(0), "{said}");
+    let waiting = "warning: 2 deliveries wait for `out`, which this file lacks";
+    assert!(said.contains(waiting), "{said}");
+    let (_, said) = check(&router.routes_path());
+    assert!(!said.contains("wait for"), "{said}");
+    router.kill().await;
+    let (code, said) = check(&without);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no router answers at http://"), "{said}");
 }

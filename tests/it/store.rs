@@ -754,7 +754,7 @@ async fn deliveries_of_a_removed_destination_go_to_quarantine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_given_back_as_put() {
+async fn a_token_and_when_it_was_asked_for_are_given_back_as_put() {
     let folder = TempDir::new().unwrap();
     let clock = Clock::real();
     let store = open(settings(folder.path()), &clock).await.unwrap();
@@ -763,6 +763,10 @@ async fn a_token_is_given_back_as_put() {
     store.put_token(&acme, vec![1]).await.unwrap();
     store.put_token(&acme, vec![2, 3]).await.unwrap();
     assert_eq!(store.token(&acme).await.unwrap(), Some(vec![2, 3]));
+    assert_eq!(store.token_requests(&acme).await.unwrap(), []);
+    let sent = vec![clock.now(), clock.now()];
+    store.put_token_requests(&acme, sent.clone()).await.unwrap();
+    assert_eq!(store.token_requests(&acme).await.unwrap(), sent);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1224,7 +1228,7 @@ async fn a_file_of_the_first_format_is_migrated_with_what_it_holds() {
     // All that later formats have added.
     let file = rusqlite::Connection::open(settings(folder.path()).path).unwrap();
     file.execute_batch(
-        "DROP TABLE own_write; ALTER TABLE snapshot DROP COLUMN deleted_at; PRAGMA user_version = 1;",
+        "DROP TABLE own_write; DROP TABLE token_request; ALTER TABLE snapshot DROP COLUMN deleted_at; PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(file);
@@ -1239,7 +1243,7 @@ async fn a_file_of_the_first_format_is_migrated_with_what_it_holds() {
     let format: i64 = file
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(format, 3);
+    assert_eq!(format, 4);
 }
 
 #[tokio::test]

@@ -153,8 +153,9 @@ impl Granter {
             if bad_tokens.contains(&token) || bad_secrets.contains(&secret) {
                 continue;
             }
-            self.spend()?;
+            // In this order: what could not be written down is not sent, and must not count.
             self.spend_shared(store).await?;
+            self.spend()?;
             match self.ask(token_text, secret_text).await {
                 Reply::Granted(granted) => {
                     self.remember(index);

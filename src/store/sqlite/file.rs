@@ -14,10 +14,11 @@ use crate::store::error::{Refusal, StoreError};
 
 /// The steps from an empty file to the format this program writes, which is their number. A new file takes all of them,
 /// an older one those that it lacks, a newer one is refused. A step is never changed once it was released.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("format_2_own_writes.sql"),
     include_str!("format_3_deletes.sql"),
+    include_str!("format_4_token_requests.sql"),
 ];
 /// Written into the file's header: "zohk".
 const APPLICATION_ID: i64 = 0x7a6f_686b;

@@ -69,6 +69,10 @@ pub(super) fn do_work(
             answers.push(Pending::Done(answer));
             transaction.put_token(&connection, &sealed)
         }
+        Work::PutTokenRequests(connection, sent, answer) => {
+            answers.push(Pending::Done(answer));
+            transaction.put_token_requests(&connection, &sent)
+        }
         Work::CloseGap(no, answer) => {
             answers.push(Pending::Done(answer));
             transaction.close_gap(no)

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 
 use super::{encode, file, names::Names, totals::Totals};
@@ -195,6 +196,21 @@ impl Readers {
                 .prepare_cached("SELECT sealed FROM token WHERE connection = ?1")?
                 .query_row(params![name.as_str()], |row| row.get(0))
                 .optional()
+        })
+        .await
+    }
+
+    /// See [`crate::store::Store::token_requests`].
+    pub(in crate::store) async fn token_requests(
+        &self,
+        name: ConnectionName,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        self.run(move |connection, _| {
+            let sent: Option<String> = connection
+                .prepare_cached("SELECT sent FROM token_request WHERE connection = ?1")?
+                .query_row(params![name.as_str()], |row| row.get(0))
+                .optional()?;
+            sent.map_or_else(|| Ok(vec![]), |it| encode::from_json(0, &it))
         })
         .await
     }

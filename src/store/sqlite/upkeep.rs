@@ -49,6 +49,21 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Keeps when tokens were asked for.
+    pub(super) fn put_token_requests(
+        &mut self,
+        name: &ConnectionName,
+        sent: &[Timestamp],
+    ) -> Result<(), Fault> {
+        self.statements
+            .get(
+                "INSERT INTO token_request (connection, sent) VALUES (?1, ?2)
+                 ON CONFLICT (connection) DO UPDATE SET sent = excluded.sent",
+            )?
+            .execute(params![name.as_str(), super::encode::to_json(&sent)?])?;
+        Ok(())
+    }
+
     /// A gap was repaired.
     pub(super) fn close_gap(&mut self, no: i64) -> Result<(), Fault> {
         self.statements
