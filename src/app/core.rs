@@ -14,12 +14,16 @@ use crate::{
     config::Config,
     deliver::{self, Destination, Kind},
     enrich::{self, Connection, Enricher},
+    event::{DestinationName, QuarantineReason},
     pipeline::{self, BacklogWatch, Dispatcher, Gate, Planner, Rules, Target, Writing},
     route,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 use super::{seal::Sealer, tokens::Tokens};
+
+/// After a store that could not be written, the next try.
+const SET_ASIDE_AGAIN: Duration = Duration::from_secs(5);
 
 /// What the core is made from, beside the file.
 #[derive(Clone)]
@@ -86,7 +90,7 @@ impl Prepared {
 
 impl Core {
     /// Starts it. No other may run.
-    pub(super) async fn start(config: &Config, prepared: Prepared) -> Self {
+    pub(super) fn start(config: &Config, prepared: Prepared) -> Self {
         let Prepared {
             parts,
             rules,
@@ -96,9 +100,14 @@ impl Core {
         parts.rules.store(rules);
         parts.coming.store(None);
         let rules = Arc::clone(&parts.rules);
-        keep_destinations(config, &parts.store).await;
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let present = config.destinations.keys().cloned().collect();
+        tasks.spawn(set_aside_removed(
+            parts.clone(),
+            present,
+            cancel.child_token(),
+        ));
         let planner = Planner {
             store: parts.store.clone(),
             rules: Arc::clone(&rules),
@@ -137,20 +146,32 @@ impl Core {
     }
 }
 
-/// Sets aside what waits for destinations that have left the file. When the store cannot be written it all stays where
-/// it is until the next start or reload: the router must run all the same.
-async fn keep_destinations(config: &Config, store: &Store) {
-    let present = config.destinations.keys().cloned().collect();
-    match store.keep_destinations(present).await {
-        Ok(moved) => {
-            for (name, count) in moved {
-                warn!(destination.name = %name, count, "destination is no longer in the file: its deliveries are set aside");
-            }
+/// Sets aside what waits for destinations that have left the file, then waits for `cancel`. Beside all else: nothing that
+/// runs touches those rows, and there may be a million of them.
+async fn set_aside_removed(parts: Parts, present: Vec<DestinationName>, cancel: CancellationToken) {
+    let moved = async {
+        while let Err(error) = keep_destinations(&parts, &present).await {
+            warn!(%error, "deliveries of destinations that left the file are not set aside yet");
+            parts.clock.sleep(SET_ASIDE_AGAIN).await;
         }
-        Err(error) => {
-            warn!(%error, "deliveries of destinations that left the file wait for the next start or reload");
-        }
+    };
+    tokio::select! {
+        () = cancel.cancelled() => return,
+        () = moved => {}
     }
+    cancel.cancelled().await;
+}
+
+async fn keep_destinations(parts: &Parts, present: &[DestinationName]) -> Result<(), StoreError> {
+    for (name, count) in parts.store.keep_destinations(present.to_vec()).await? {
+        warn!(destination.name = %name, count, "destination is no longer in the file: its deliveries are set aside");
+        let quarantined = &parts.metrics.pipeline.quarantined;
+        let removed = QuarantineReason::DestinationRemoved.as_str();
+        quarantined
+            .with_label_values(&["delivery", removed])
+            .inc_by(count);
+    }
+    Ok(())
 }
 
 fn enricher(config: &Config, parts: &Parts) -> anyhow::Result<Enricher> {

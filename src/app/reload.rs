@@ -119,7 +119,7 @@ impl App {
         {
             warn!("work in flight at the reload takes long; it ends by itself");
         }
-        *core = Some(Core::start(&config, prepared).await);
+        *core = Some(Core::start(&config, prepared));
         self.destinations.store(names(&config).into());
         self.pull.replace(pull_settings(&config));
         Ok(())

@@ -146,8 +146,12 @@ impl Dispatcher {
                     continue;
                 }
             };
+            if due.is_empty() {
+                // The store is closed.
+                return None;
+            }
             // A probe is of the whole destination, whatever its parts.
-            if allowed == Allowed::All && !due.is_empty() {
+            if allowed == Allowed::All {
                 due = self.hold_back(due);
                 if due.is_empty() {
                     continue;

@@ -46,7 +46,11 @@ impl Dispatcher {
                 detail,
                 attempts_max,
             }) => {
-                self.answered(delivery);
+                if attempts_max == Some(0) {
+                    self.not_asked(delivery);
+                } else {
+                    self.answered(delivery);
+                }
                 let failure = MessageFailure {
                     reason,
                     detail,
@@ -63,7 +67,7 @@ impl Dispatcher {
             Err(DeliverError::Gone { detail }) => {
                 let mut health = self.health();
                 health.breaker.disable();
-                health.parts.done(delivery.key);
+                health.parts.unanswered(delivery);
                 drop(health);
                 warn!(destination.name = %target.name, detail, "destination disabled: it answered 410; its deliveries wait");
                 target.store.put_back(delivery, later(now, RETRY_AFTER_MAX));
@@ -96,12 +100,20 @@ impl Dispatcher {
         }
     }
 
+    /// It can never be sent: that says nothing of the destination, and somebody else must be its probe.
+    fn not_asked(&self, delivery: &Delivery) {
+        let now = self.target.clock.monotonic();
+        let mut health = self.health();
+        health.breaker.probe_unused(now);
+        health.parts.set_aside(delivery);
+    }
+
     /// Nothing gets through. Gives how long this head waits.
     fn destination_failed(&self, delivery: &Delivery, asked: Duration, detail: &str) -> Duration {
         let target = &self.target;
         let (before, wait, after) = {
             let mut health = self.health();
-            health.parts.done(delivery.key);
+            health.parts.unanswered(delivery);
             let before = health.breaker.state_number();
             let wait = health.breaker.failed(asked, target.clock.monotonic());
             (before, wait, health.breaker.state_number())

@@ -32,6 +32,12 @@ const PARTS_MAX: usize = 1_000;
 /// Heads remembered, more than the store has in memory for a destination.
 const HEADS_MAX: usize = 32_768;
 
+/// A head that is not back so long after its time was dropped, or set aside with its destination's backlog.
+const HEAD_LATE_MAX: Duration = Duration::from_mins(1);
+
+/// Heads are looked through for such so often at most.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// What became of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Failed {
@@ -51,6 +57,7 @@ pub(super) struct Parts {
     retrying: HashSet<RecordKey>,
     /// And how many may be, so that the others always have most of what the destination takes.
     retrying_max: usize,
+    looked_at: Duration,
 }
 
 /// A hash: a collision makes two parts one.
@@ -62,6 +69,7 @@ struct Head {
     part: PartId,
     /// In a row, of its own; none when it was only held back.
     failures: u32,
+    back_at: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +98,7 @@ impl Parts {
             heads: HashMap::new(),
             retrying: HashSet::new(),
             retrying_max: (capacity / 4).max(1),
+            looked_at: Duration::ZERO,
         }
     }
 
@@ -116,14 +125,17 @@ impl Parts {
             }
             State::Held { until, .. } => *until,
         };
+        let wait = until.saturating_sub(now) + self.spread(jitter);
+        self.forget_late(now);
         if self.heads.len() < HEADS_MAX {
             let held = Head {
                 part: id,
                 failures: 0,
+                back_at: now,
             };
-            self.heads.entry(key).or_insert(held);
+            self.heads.entry(key).or_insert(held).back_at = now.saturating_add(wait);
         }
-        Some(until.saturating_sub(now) + self.spread(jitter))
+        Some(wait)
     }
 
     /// It took a message, or refused that one: its part is not to blame. Gives the heads that are due now.
@@ -162,7 +174,22 @@ impl Parts {
     pub(super) fn failed(&mut self, delivery: &Delivery, now: Duration, jitter: f64) -> Failed {
         let (key, id) = (delivery.key, PartId::of(delivery));
         self.done(key);
+        self.forget_late(now);
         let failures = self.failed_again(key, id);
+        let failed = self.part_failed((key, id), failures, now, jitter);
+        if let Some(head) = self.heads.get_mut(&key) {
+            head.back_at = now.saturating_add(failed.wait);
+        }
+        failed
+    }
+
+    fn part_failed(
+        &mut self,
+        (key, id): (RecordKey, PartId),
+        failures: u32,
+        now: Duration,
+        jitter: f64,
+    ) -> Failed {
         let own = backoff(failures, DESTINATION_BACKOFF_MAX);
         let spread = self.spread(jitter);
         let Some(part) = self.part(id) else {
@@ -193,9 +220,33 @@ impl Parts {
         }
     }
 
-    /// Nothing is known of that delivery: it came back for reasons that are not its part's.
-    pub(super) fn done(&mut self, key: RecordKey) {
+    /// Nothing is known of that delivery: it came back for reasons that are not its part's. If it was a probe, another
+    /// may be made in its place, else nothing would ever be sent again.
+    pub(super) fn unanswered(&mut self, delivery: &Delivery) {
+        self.done(delivery.key);
+        if let Some(part) = self.by_id.get_mut(&PartId::of(delivery))
+            && let State::Held { probes, .. } = &mut part.state
+        {
+            *probes = (*probes + 1).min(PROBES);
+        }
+    }
+
+    /// The same, and it will not come again.
+    pub(super) fn set_aside(&mut self, delivery: &Delivery) {
+        self.unanswered(delivery);
+        self.heads.remove(&delivery.key);
+    }
+
+    fn done(&mut self, key: RecordKey) {
         self.retrying.remove(&key);
+    }
+
+    fn forget_late(&mut self, now: Duration) {
+        if now.saturating_sub(self.looked_at) >= LOOK_EVERY {
+            self.looked_at = now;
+            self.heads
+                .retain(|_, it| now.saturating_sub(it.back_at) < HEAD_LATE_MAX);
+        }
     }
 
     /// Whether any part is held back.
@@ -218,7 +269,11 @@ impl Parts {
         if self.heads.len() >= HEADS_MAX && !self.heads.contains_key(&key) {
             return 1;
         }
-        let head = self.heads.entry(key).or_insert(Head { part, failures: 0 });
+        let head = self.heads.entry(key).or_insert(Head {
+            part,
+            failures: 0,
+            back_at: Duration::ZERO,
+        });
         head.part = part;
         head.failures = head.failures.saturating_add(1);
         head.failures
@@ -346,6 +401,33 @@ mod tests {
             }
         }
         assert_eq!(waits, [1, 2, 4, 5, 5]);
+    }
+
+    #[test]
+    fn probes_that_came_back_without_an_answer_are_made_again() {
+        let mut parts = held();
+        let now = NOW + SECOND;
+        for _ in 0..3 {
+            for record in 10..15 {
+                assert_eq!(parts.wait(&delivery(record, "k"), now, 0.0), None);
+            }
+            assert!(parts.wait(&delivery(15, "k"), now, 0.5).is_some());
+            for record in 10..15 {
+                parts.unanswered(&delivery(record, "k"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_come_back_is_forgotten() {
+        let mut parts = held();
+        assert_eq!(parts.heads.len(), 5);
+        let late = NOW + SECOND + HEAD_LATE_MAX;
+        parts.answered(&delivery(9, "other"), late);
+        parts.failed(&delivery(9, "other"), late, 0.0);
+        assert_eq!(parts.heads.len(), 1);
+        parts.set_aside(&delivery(9, "other"));
+        assert_eq!(parts.heads.len(), 0);
     }
 
     #[test]

@@ -23,8 +23,8 @@ use super::{
     share::{Place, Shares},
 };
 
-/// Changes out at once. Divided among the orgs and what needs none: with one org enough to fill ten calls of a hundred
-/// ids while ten more are on their way.
+/// Changes out at once, unless the smallest shares come to more. Divided among the orgs and what needs none: with one org
+/// enough to fill ten calls of a hundred ids while ten more are on their way.
 const CLAIMS_MAX: usize = 4096;
 
 /// And no share is smaller than what fills a call.
@@ -93,10 +93,12 @@ impl Planner {
     pub async fn run(self, cancel: CancellationToken) {
         // A new start is a new chance for what an earlier configuration could not read.
         self.store.claimable_now();
-        let share = CLAIMS_MAX / self.enricher.connections().saturating_add(1);
+        let parties = self.enricher.connections().saturating_add(1);
+        let share = (CLAIMS_MAX / parties).max(SHARE_MIN);
+        let places = CLAIMS_MAX.max(share.saturating_mul(parties));
         let run = Run {
-            permits: Arc::new(Semaphore::new(CLAIMS_MAX)),
-            shares: Shares::new(self.store.clone(), share.max(SHARE_MIN)),
+            permits: Arc::new(Semaphore::new(places)),
+            shares: Shares::new(self.store.clone(), share),
             tasks: TaskTracker::new(),
             cancel,
         };
@@ -123,6 +125,10 @@ impl Planner {
             () = run.cancel.cancelled() => return None,
             claims = self.store.claim(room) => claims,
         };
+        if claims.is_empty() {
+            // The store is closed.
+            return None;
+        }
         let mut permit = first;
         let more = u32::try_from(claims.len().saturating_sub(1)).unwrap_or(u32::MAX);
         // `room` was free and only this loop takes permits.

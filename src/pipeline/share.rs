@@ -15,8 +15,15 @@ use crate::{
 pub(super) struct Shares {
     store: Store,
     each: usize,
+    of: Mutex<HashMap<ConnectionName, Share>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
     /// Places taken.
-    taken: Mutex<HashMap<ConnectionName, usize>>,
+    taken: usize,
+    /// Claims that were let go for a place and have not come for it yet.
+    coming: usize,
 }
 
 /// A place in an org's share, until dropped.
@@ -31,7 +38,7 @@ impl Shares {
         Arc::new(Self {
             store,
             each,
-            taken: Mutex::default(),
+            of: Mutex::default(),
         })
     }
 
@@ -41,14 +48,15 @@ impl Shares {
         claim: Claim,
         connection: &ConnectionName,
     ) -> Option<(Claim, Place)> {
-        let mut taken = self.taken();
-        let count = taken.entry(connection.clone()).or_default();
-        if *count >= self.each {
+        let mut of = self.of();
+        let share = of.entry(connection.clone()).or_default();
+        share.coming = share.coming.saturating_sub(1);
+        if share.taken >= self.each {
             // Under the lock: a place that is free from now on lets it go.
             self.store.hold(claim, connection.clone());
             return None;
         }
-        *count += 1;
+        share.taken += 1;
         let place = Place {
             shares: Arc::clone(self),
             connection: connection.clone(),
@@ -58,26 +66,110 @@ impl Shares {
 
     /// A claim of this org needed no place: if it was let go for one, another may have it.
     pub(super) fn pass_on(&self, connection: &ConnectionName) {
-        self.let_go(connection, &self.taken());
+        if let Some(share) = self.of().get_mut(connection) {
+            share.coming = share.coming.saturating_sub(1);
+            self.let_go(connection, share);
+        }
     }
 
-    fn let_go(&self, connection: &ConnectionName, taken: &HashMap<ConnectionName, usize>) {
-        let count = taken.get(connection).copied().unwrap_or_default();
-        let free = self.each.saturating_sub(count);
-        self.store.release(connection, free);
+    /// As many as there are places for.
+    fn let_go(&self, connection: &ConnectionName, share: &mut Share) {
+        // Where none is taken nobody else would ever let one go, should those that are coming not come.
+        let least = usize::from(share.taken == 0);
+        let free = self.each.saturating_sub(share.taken + share.coming);
+        let free = free.max(least);
+        share.coming += self.store.release(connection, free);
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<ConnectionName, usize>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn of(&self) -> MutexGuard<'_, HashMap<ConnectionName, Share>> {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.shares.taken();
-        if let Some(count) = taken.get_mut(&self.connection) {
-            *count = count.saturating_sub(1);
+        let mut of = self.shares.of();
+        if let Some(share) = of.get_mut(&self.connection) {
+            share.taken = share.taken.saturating_sub(1);
+            self.shares.let_go(&self.connection, share);
         }
-        self.shares.let_go(&self.connection, &taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::Clock;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        event::{
+            Change, ChangeId, ModuleName, NotificationId, Operation, Origin, RecordId, SourceName,
+        },
+        store::{Accept, Content, Metrics, Settings},
+    };
+
+    #[tokio::test]
+    async fn as_many_are_let_go_as_there_are_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_with(20, folder.path()).await;
+        let acme = ConnectionName::new("acme");
+        let shares = Shares::new(store.clone(), 8);
+        let claims = store.claim(20).await;
+        let taken = claims.into_iter();
+        let places: Vec<_> = taken.filter_map(|it| shares.take(it, &acme)).collect();
+        assert_eq!(places.len(), 8);
+        drop(places);
+        let claims = store.claim(20).await;
+        assert_eq!(claims.len(), 8);
+        // They needed none.
+        for _ in claims {
+            shares.pass_on(&acme);
+        }
+        assert_eq!(store.claim(20).await.len(), 4);
+    }
+
+    /// With one open change of each of so many records.
+    async fn store_with(records: usize, folder: &std::path::Path) -> Store {
+        let settings = Settings {
+            path: folder.join("zohook.db"),
+            keep_events: std::time::Duration::from_hours(24),
+            size_bytes_max: 1 << 30,
+        };
+        let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+        let store = Store::open(settings, Clock::real(), metrics).await.unwrap();
+        let id = NotificationId::random();
+        let changes = (0..records).map(|index| change(id, index)).collect();
+        let accept = Accept {
+            id,
+            source: SourceName::new("crm"),
+            connection: Some(ConnectionName::new("acme")),
+            received_at: Timestamp::UNIX_EPOCH,
+            body: "{}".into(),
+            content: Content::Changes(changes),
+            dedup: None,
+            unwanted: false,
+        };
+        store.accept(accept).await.unwrap();
+        store
+    }
+
+    fn change(notification: NotificationId, index: usize) -> Change {
+        let (module, record) = (ModuleName::new("Leads"), RecordId::new(index.to_string()));
+        Change {
+            id: ChangeId::derive(notification, &module, Some(&record), index),
+            notification,
+            source: SourceName::new("crm"),
+            connection: Some(ConnectionName::new("acme")),
+            module,
+            record: Some(record),
+            operation: Operation::Update,
+            event_type: None,
+            server_time: Timestamp::UNIX_EPOCH,
+            accepted_at: Timestamp::UNIX_EPOCH,
+            origin: Origin::Notification,
+            affected_fields: None,
+            values: None,
+        }
     }
 }

@@ -44,13 +44,14 @@ impl Store {
         inbox.queue.hold(head, connection, content);
     }
 
-    /// Lets the oldest `count` claims that are held for a connection be claimed again.
-    pub fn release(&self, connection: &ConnectionName, count: usize) {
+    /// Lets the oldest `count` claims that are held for a connection be claimed again; gives how many there were.
+    pub fn release(&self, connection: &ConnectionName, count: usize) -> usize {
         let waiting = &self.shared.waiting;
         let released = waiting.inbox().queue.release(connection, count);
-        if released {
+        if released > 0 {
             waiting.inbox_news.notify_waiters();
         }
+        released
     }
 
     /// What was given back or is held may be claimed at once, whatever was to be waited for.

@@ -75,8 +75,8 @@ impl Store {
         .await
     }
 
-    /// Moves all that waits for destinations not in `present` to quarantine (`destination_removed`); gives their names
-    /// and counts.
+    /// Moves all that waits for destinations not in `present` to quarantine (`destination_removed`), slice by slice;
+    /// gives their names and counts. Dropped before the end, it moves one slice more at most.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the last slice was not written; call again.

@@ -1,5 +1,6 @@
 //! What goes into a queue and comes out of it.
 
+use super::queue::Group;
 use crate::event::RecordKey;
 
 /// A row as the queue needs it. Times in microseconds since 1970.
@@ -7,6 +8,8 @@ use crate::event::RecordKey;
 pub(super) struct Row<T> {
     pub(super) key: RecordKey,
     pub(super) no: i64,
+    /// Whose share of memory it takes, the same for all rows of a record; `None` where nothing is shared.
+    pub(super) group: Option<Group>,
     /// Rows of one record go out in the order of (rank, no).
     pub(super) rank: i64,
     /// How old it is.

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::event::{Change, Delivery, DestinationName, RecordKey, Sequence};
 
-/// Records of the inbox that are in memory at once; about 150 bytes each.
-const INBOX_HEADS_MAX: usize = 100_000;
+/// Records of the inbox that are in memory at once, half of them of one org; about 150 bytes each.
+const INBOX_HEADS_MAX: usize = 200_000;
 /// Records of one destination that are in memory at once; about 150 bytes each.
 const DESTINATION_HEADS_MAX: usize = 20_000;
 /// Changes kept in memory from their commit to their claim, so that they need not be read back.

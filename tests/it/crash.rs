@@ -109,8 +109,8 @@ async fn a_200_survives_twenty_kills_under_load() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loop_of_crashes_asks_no_more_often_for_a_token_than_zoho_allows() {
     let sim = Sim::start(Settings::on_loopback()).await.unwrap();
-    let routes = routes(&sim.base_url(), "nothing-gets-here");
-    let mut router = Router::new(&routes.replace(Sim::REFRESH_TOKEN, "1000.revoked"));
+    let file = routes(&sim.base_url(), "nothing-gets-here");
+    let mut router = Router::new(&file.replace(Sim::REFRESH_TOKEN, "1000.revoked"));
     router.start().await;
     let change = callback("update", &["1"], 1_750_000_000_000);
     let sent = client().post(router.url("/in/crm")).json(&change).send();

@@ -49,6 +49,12 @@ async fn start(folder: &Path, text: &str) -> App {
     App::start(config, options, Clock::real()).await.unwrap()
 }
 
+async fn metrics(app: &App) -> String {
+    let url = format!("http://{}/metrics", app.admin_address());
+    let answer = client().get(url).send().await.unwrap();
+    answer.text().await.unwrap()
+}
+
 async fn send(app: &App, record: &str, at: u64) -> u16 {
     let url = format!("http://{}/in/crm", app.public_address());
     let body = callback("update", &[record], at);
@@ -168,9 +174,18 @@ async fn what_waits_for_a_destination_that_leaves_the_file_is_set_aside() {
     let file = folder.path().join("routes.yaml");
     std::fs::write(&file, routes(&[&stays], "")).unwrap();
     assert!(matches!(app.reload(&|_| None).await, Reloaded::Taken));
+    until("it to be set aside", LONG, async || {
+        app.store().ledger().await.unwrap().deliveries.quarantined == 1
+    })
+    .await;
     let ledger = app.store().ledger().await.unwrap();
     assert!(ledger.adds_up(), "{ledger:?}");
-    assert_eq!(ledger.deliveries.quarantined, 1);
+    let counted =
+        "\nzohook_quarantined_total{reason=\"destination_removed\",stage=\"delivery\"} 1\n";
+    until("it to be counted", LONG, async || {
+        metrics(&app).await.contains(counted)
+    })
+    .await;
     assert!(app.stop(LONG).await);
 }
 

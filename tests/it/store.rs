@@ -823,6 +823,57 @@ async fn a_record_with_a_long_backlog_blocks_no_other() {
     assert!(ledger.adds_up(), "{ledger:?}");
 }
 
+/// More records of one org wait than memory holds of one: another org is reached all the same, and nothing of the first is
+/// forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_with_more_records_than_its_share_of_memory_blocks_no_other() {
+    const RECORDS: usize = 110_000;
+    const PER_CALL: usize = 2_000;
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::real();
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let (acme, other) = (ConnectionName::new("acme"), ConnectionName::new("other"));
+    let ids: Vec<_> = (0..RECORDS).map(|it| it.to_string()).collect();
+    for ids in ids.chunks(PER_CALL) {
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        store.accept(accept(&clock, &ids)).await.unwrap();
+    }
+    let of_other = async |store: &Store| {
+        let mut sent = accept(&clock, &["1"]);
+        if let Content::Changes(changes) = &mut sent.content {
+            changes[0].connection = Some(other.clone());
+        }
+        store.accept(sent).await.unwrap();
+        loop {
+            for claim in quick(store.claim(512)).await {
+                match &claim.change.connection {
+                    Some(it) if *it == other => return claim,
+                    _ => store.hold(claim, acme.clone()),
+                }
+            }
+        }
+    };
+    let claim = of_other(&store).await;
+    store.finish(vec![finish(claim, &[])]).await.unwrap();
+    // And after a start, which finds the rows of the first org before those of the other.
+    store.close().await;
+    drop(store);
+    let store = open(settings(folder.path()), &clock).await.unwrap();
+    let claim = of_other(&store).await;
+    store.finish(vec![finish(claim, &[])]).await.unwrap();
+    store.claimable_now();
+    let mut left = RECORDS;
+    while left > 0 {
+        let claims = quick(store.claim(2_000)).await;
+        left -= claims.len();
+        let finishes: Vec<_> = claims.into_iter().map(|it| finish(it, &[])).collect();
+        store.finish(finishes).await.unwrap();
+    }
+    let ledger = store.ledger().await.unwrap();
+    assert!(ledger.adds_up(), "{ledger:?}");
+    assert_eq!(ledger.changes.waiting, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_store_refuses_and_recovers_when_finished_rows_have_gone() {
     let folder = TempDir::new().unwrap();
@@ -1103,6 +1154,49 @@ async fn a_record_changed_lately_is_remembered_though_an_old_change_of_it_goes()
     .await;
     let found = store.snapshots(vec![wanted]).await.unwrap();
     assert_eq!(found.len(), 1);
+}
+
+/// What is finished late stands before what was finished in time, more of it than retention looks at in one go.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_finished_late_does_not_keep_what_is_old() {
+    const ALL: usize = 1_300;
+    const LATE: usize = 1_200;
+    let folder = TempDir::new().unwrap();
+    let (clock, hand) = Clock::simulated(Timestamp::from_second(1_700_000_000).unwrap());
+    let settings = settings(folder.path());
+    let store = open(settings.clone(), &clock).await.unwrap();
+    let ids: Vec<_> = (0..2 * ALL).map(|it| it.to_string()).collect();
+    for ids in ids.chunks(100) {
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        store.accept(accept(&clock, &ids)).await.unwrap();
+    }
+    let mut claims = quick(store.claim(2 * ALL)).await;
+    let closed_in_time = claims.split_off(LATE);
+    let with_delivery = |it| finish(it, &["erp"]);
+    let finishes: Vec<_> = closed_in_time.into_iter().map(with_delivery).collect();
+    store.finish(finishes).await.unwrap();
+    let settle = async |due: Vec<Delivery>| {
+        let done = due.iter().map(|it| settlement(it, Settled::Delivered));
+        store.settle(done.collect::<Vec<_>>()).await.unwrap();
+    };
+    let mut due = quick(store.due(&erp(), 2 * ALL)).await;
+    settle(due.split_off(LATE)).await;
+
+    hand.advance(8 * DAY);
+    let finishes: Vec<_> = claims.into_iter().map(|it| finish(it, &[])).collect();
+    store.finish(finishes).await.unwrap();
+    settle(due).await;
+    let file = rusqlite::Connection::open(settings.path).unwrap();
+    let count = |table: &str| -> usize {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let count: i64 = file.query_row(&sql, [], |row| row.get(0)).unwrap();
+        usize::try_from(count).unwrap()
+    };
+    wait_until_async(async || {
+        hand.advance(Duration::from_secs(1));
+        (count("event"), count("receipt")) == (LATE, LATE)
+    })
+    .await;
 }
 
 /// A clock that ran ahead once does not hide the downtimes after it.

@@ -1,13 +1,18 @@
 //! One queue's heads in memory: per record the next row that may go out. What is behind a head stays in the database.
 //!
 //! Bounded: at most `heads_max` records and `content_bytes_max` of content. Rows beyond that are found by scanning the
-//! table from `cursor` once there is room, so a record with a million rows takes one place and blocks nobody.
+//! table from `cursor` once there is room, so a record with a million rows takes one place and blocks nobody; nor does an
+//! org with a million records, see [`groups`].
 
 mod clock;
+mod groups;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(super) use self::groups::Group;
+
+use self::groups::{Groups, Placed};
 use super::row::{Row, Taken};
 use crate::event::{ConnectionName, RecordKey};
 
@@ -28,6 +33,7 @@ enum State {
 #[derive(Debug)]
 struct Head<T> {
     no: i64,
+    group: Option<Group>,
     rank: i64,
     since: i64,
     state: State,
@@ -56,6 +62,7 @@ pub(super) struct Queue<T> {
     complete: bool,
     /// A row was refused for want of room.
     stalled: bool,
+    groups: Groups,
     now: i64,
 }
 
@@ -75,6 +82,7 @@ impl<T> Queue<T> {
             cursor: 0,
             complete,
             stalled: false,
+            groups: Groups::default(),
             now: 0,
         }
     }
@@ -102,7 +110,7 @@ impl<T> Queue<T> {
         self.depth += 1;
         if self.complete {
             let no = row.no;
-            if self.place(row) {
+            if self.offer(row) {
                 self.cursor = no;
             } else {
                 self.complete = false;
@@ -173,7 +181,7 @@ impl<T> Queue<T> {
             .get(&key)
             .is_some_and(|it| it.no == no && it.state != State::Out)
         {
-            self.remove(key);
+            self.forget(key);
             self.rescan();
         }
     }
@@ -209,14 +217,14 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Lets the oldest `count` that are held for a connection go; false where none is.
-    pub(super) fn release(&mut self, connection: &ConnectionName, count: usize) -> bool {
+    /// Lets the oldest `count` that are held for a connection go; gives how many there were.
+    pub(super) fn release(&mut self, connection: &ConnectionName, count: usize) -> usize {
         let held = self.held.get(connection).into_iter().flatten();
         let keys: Vec<_> = held.take(count).map(|(_, key)| *key).collect();
         for key in &keys {
             self.make_ready(*key);
         }
-        !keys.is_empty()
+        keys.len()
     }
 
     /// A row left the table; `next` is its record's next.
@@ -225,7 +233,7 @@ impl<T> Queue<T> {
         if self.heads.get(&key).is_none_or(|it| it.no != no) {
             return;
         }
-        self.remove(key);
+        self.forget(key);
         if let Some(row) = next {
             self.insert_row(row);
         }
@@ -272,6 +280,7 @@ impl<T> Queue<T> {
         self.depth = 0;
         self.complete = true;
         self.stalled = false;
+        self.groups = Groups::default();
     }
 
     /// Whether a head is out.
@@ -297,24 +306,34 @@ impl<T> Queue<T> {
         Some((key, no, content))
     }
 
-    /// False when there is no room for another record.
-    fn place(&mut self, row: Row<T>) -> bool {
+    fn place(&mut self, row: Row<T>) -> Placed {
         if let Some(head) = self.heads.get(&row.key) {
             let begun = match head.state {
                 State::Ready { .. } => head.came_back,
                 State::Later { .. } | State::Held(_) | State::Out => true,
             };
             if !begun && head.no != row.no && (row.rank, row.no) < (head.rank, head.no) {
-                self.remove(row.key);
+                self.forget(row.key);
                 self.insert_row(row);
             }
-            return true;
+            return Placed::Here;
         }
-        if self.heads.len() >= self.heads_max {
-            return false;
+        let free = self.heads_max.saturating_sub(self.heads.len());
+        if free == 0 {
+            return Placed::Full;
+        }
+        if self.groups.is_full(row.group, free) {
+            return Placed::GroupFull;
         }
         self.insert_row(row);
-        true
+        Placed::Here
+    }
+
+    /// It is not to come back.
+    fn forget(&mut self, key: RecordKey) {
+        if let Some(head) = self.remove(key) {
+            self.groups.left(head.group);
+        }
     }
 
     fn insert_row(&mut self, row: Row<T>) {
@@ -330,8 +349,10 @@ impl<T> Queue<T> {
         };
         let room = self.content_bytes_max.saturating_sub(self.content_bytes);
         let content = row.content.filter(|(_, bytes)| *bytes <= room);
+        self.groups.entered(row.group);
         let head = Head {
             no: row.no,
+            group: row.group,
             rank: row.rank,
             since: row.since,
             state,
@@ -389,6 +410,7 @@ mod tests {
         Row {
             key: key(record),
             no,
+            group: None,
             rank: 0,
             since: no,
             due: 0,
@@ -498,13 +520,13 @@ mod tests {
         assert_eq!(out(&mut queue, 100), [3, 4]);
         queue.hold((key(3), 3), other.clone(), (3, 10));
         queue.committed(row(5, 5));
-        assert!(queue.release(&acme, 1));
+        assert_eq!(queue.release(&acme, 1), 1);
         assert_eq!(out(&mut queue, 100), [1], "its content was kept");
         assert_eq!(queue.state(), (5, Some(1)));
 
         // It keeps its place before an older change of its record that comes now.
         queue.committed(row(2, 6));
-        assert!(queue.release(&acme, 10));
+        assert_eq!(queue.release(&acme, 10), 1);
         queue.due_now();
         queue.fill(key(2), 2, 2, 10);
         queue.fill(key(3), 3, 3, 10);

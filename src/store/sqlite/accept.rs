@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     encode::{self, VERSION},
     file::Fault,
+    finish::org,
     names::Names,
     statements::Statements,
     totals::Totals,
@@ -175,6 +176,7 @@ impl Transaction<'_> {
         self.effects.push(Effect::Opened(OpenRow {
             key,
             no,
+            group: Some(org(connection)),
             rank: change.server_time.as_microsecond(),
             since: change.accepted_at.as_microsecond(),
             due: 0,

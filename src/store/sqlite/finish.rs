@@ -13,6 +13,7 @@ use crate::{
         ChangeOutcome, Delivery, DeliveryNo, NewDelivery, Operation, QuarantineReason, RecordKey,
     },
     store::{
+        queue::Group,
         types::{Claim, Finish, QuarantinedKind, Seen},
         waiting::{DeliveryRow, OpenRow, delivery_bytes},
     },
@@ -208,6 +209,7 @@ impl Transaction<'_> {
             DeliveryRow {
                 key: claim.key,
                 no,
+                group: None,
                 rank: 0,
                 since: now,
                 due: 0,
@@ -221,7 +223,7 @@ impl Transaction<'_> {
         let next = self
             .statements
             .get(
-                "SELECT no, key, server_time, accepted_at FROM open_change
+                "SELECT no, key, server_time, accepted_at, connection FROM open_change
                  WHERE key = ?1 ORDER BY server_time, no LIMIT 1",
             )?
             .query_row(params![key.as_i64()], open_row)
@@ -230,14 +232,20 @@ impl Transaction<'_> {
     }
 }
 
-/// From the columns `no`, `key`, `server_time`, `accepted_at`.
+/// From the columns `no`, `key`, `server_time`, `accepted_at`, `connection`.
 pub(super) fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
     Ok(OpenRow {
         no: row.get(0)?,
         key: RecordKey::from_i64(row.get(1)?),
+        group: Some(org(row.get(4)?)),
         rank: row.get(2)?,
         since: row.get(3)?,
         due: 0,
         content: None,
     })
+}
+
+/// The group of an org's rows, from the column `connection`. What is of no org shares as one does.
+pub(super) fn org(connection: Option<i64>) -> Group {
+    connection.unwrap_or(0)
 }

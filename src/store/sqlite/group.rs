@@ -84,12 +84,13 @@ pub(super) fn do_work(
         } => {
             let all = transaction.keep_destinations(&present, &mut moved);
             answers.push(match &all {
-                Ok(false) => Pending::More(Work::KeepDestinations {
+                // A new file may want what nobody waits for any more.
+                Ok(false) if !answer.is_closed() => Pending::More(Work::KeepDestinations {
                     present,
                     moved,
                     answer,
                 }),
-                Ok(true) | Err(_) => Pending::Moved(answer, moved.into_iter().collect()),
+                Ok(_) | Err(_) => Pending::Moved(answer, moved.into_iter().collect()),
             });
             all.map(drop)
         }

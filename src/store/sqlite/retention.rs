@@ -25,6 +25,10 @@ pub(super) const SLICE_PAUSE: Duration = Duration::from_millis(20);
 /// From this share of the size on, finished rows go before their age.
 const NEARLY_FULL_PERCENT: u64 = 90;
 
+/// When what a receipt is of was accepted, if that is still known: it was settled later, perhaps by days.
+const RECEIPT_BEGAN: &str =
+    "coalesce((SELECT accepted_at FROM event WHERE event.no = receipt.change_no), 0)";
+
 /// Where the pass is.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -107,7 +111,7 @@ impl Retention {
                 let sql = "DELETE FROM receipt WHERE no > ?1 AND no <= ?2 AND at < ?3";
                 let next = delete(
                     connection,
-                    ("receipt", "no", "at"),
+                    ("receipt", "no", RECEIPT_BEGAN),
                     (sql, keep.events),
                     after,
                 )?;
@@ -187,14 +191,14 @@ pub(super) const fn nearly_full(used_bytes: u64, size_bytes_max: u64) -> bool {
 /// Runs `sql` (from, to, cutoff) on a slice of a table; gives where the next slice begins, if there may be one.
 fn delete(
     connection: &Connection,
-    (table, no, at): (&str, &str, &str),
+    (table, no, began): (&str, &str, &str),
     (sql, cutoff): (&str, i64),
     after: i64,
 ) -> Result<Option<i64>, Fault> {
-    let Some((to, oldest)) = slice_end(connection, (table, no, at), after)? else {
+    let Some((to, oldest)) = slice_end(connection, (table, no, began), after)? else {
         return Ok(None);
     };
-    // Rows come in the order of their age.
+    // Rows come in the order in which they began.
     if oldest >= cutoff {
         return Ok(None);
     }
@@ -206,7 +210,7 @@ fn delete(
 
 /// Events that a snapshot points at stay until it is old itself.
 fn delete_events(connection: &Connection, keep: Keep, after: i64) -> Result<Option<i64>, Fault> {
-    let Some((to, oldest)) = slice_end(connection, ("event", "no", "closed_at"), after)? else {
+    let Some((to, oldest)) = slice_end(connection, ("event", "no", "accepted_at"), after)? else {
         return Ok(None);
     };
     if oldest >= keep.events {
@@ -229,14 +233,14 @@ fn delete_events(connection: &Connection, keep: Keep, after: i64) -> Result<Opti
     Ok(Some(to))
 }
 
-/// The last row of the slice after `after`, and the time of its oldest; `None` when no row follows.
+/// The last row of the slice after `after`, and when its oldest began; `None` when no row follows.
 fn slice_end(
     connection: &Connection,
-    (table, no, at): (&str, &str, &str),
+    (table, no, began): (&str, &str, &str),
     after: i64,
 ) -> Result<Option<(i64, i64)>, Fault> {
     let sql = format!(
-        "SELECT max(no), min(at) FROM (SELECT {no} AS no, {at} AS at FROM {table} WHERE {no} > ?1 ORDER BY {no} LIMIT ?2)"
+        "SELECT max(no), min(began) FROM (SELECT {no} AS no, {began} AS began FROM {table} WHERE {no} > ?1 ORDER BY {no} LIMIT ?2)"
     );
     let (to, oldest): (Option<i64>, Option<i64>) = connection
         .prepare_cached(&sql)?

@@ -135,7 +135,7 @@ fn page_of_changes(connection: &Connection, waiting: &Waiting) -> Result<bool, F
     };
     let rows = connection
         .prepare_cached(
-            "SELECT no, key, server_time, accepted_at FROM open_change WHERE no > ?1 ORDER BY no LIMIT ?2",
+            "SELECT no, key, server_time, accepted_at, connection FROM open_change WHERE no > ?1 ORDER BY no LIMIT ?2",
         )?
         .query_map(params![from, PAGE_ROWS], open_row)?
         .collect::<rusqlite::Result<Vec<_>>>()?;

@@ -299,6 +299,7 @@ pub(super) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
         no: row.get(0)?,
         key: RecordKey::from_i64(row.get(1)?),
+        group: None,
         rank: 0,
         due: row.get(2)?,
         since: row.get(3)?,
