@@ -595,6 +595,36 @@ async fn one_bad_id_does_not_hurt_the_others() {
 }
 
 #[tokio::test]
+async fn more_bad_ids_than_are_looked_for_at_once_do_not_hurt_the_others() {
+    let is_bad = |id: usize| id % 2 == 0;
+    let bench = Bench::start(&Clock::real(), move |call, _| {
+        let mut ids = call.ids.iter().map(|it| it.parse().unwrap());
+        if ids.any(is_bad) {
+            return error(400, "LIMIT_EXCEEDED", &json!({}));
+        }
+        call.every_record()
+    })
+    .await;
+    let mut waiting: Vec<usize> = (0..100).collect();
+    let mut rounds = 0;
+    while !waiting.is_empty() {
+        let answers = bench.read_all(requests(waiting.iter().copied())).await;
+        let mut again = vec![];
+        for (id, answer) in waiting.into_iter().zip(answers) {
+            match answer {
+                Err(EnrichError::Retry { .. }) => again.push(id),
+                Err(EnrichError::Refuse { .. }) => assert!(is_bad(id), "{id} is refused"),
+                Ok(_) => assert!(!is_bad(id)),
+            }
+        }
+        assert!(rounds > 0 || !again.is_empty(), "all was found at once");
+        rounds += 1;
+        assert!(rounds < 10, "{again:?} are never known");
+        waiting = again;
+    }
+}
+
+#[tokio::test]
 async fn one_bad_field_does_not_hurt_the_others() {
     for named in [true, false] {
         let bench = Bench::start(&Clock::real(), move |call, _| {
