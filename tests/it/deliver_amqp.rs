@@ -340,6 +340,39 @@ async fn a_window_too_big_for_a_slow_line_gets_through_in_smaller_ones() {
 }
 
 #[tokio::test]
+async fn messages_that_cannot_be_sent_prove_nothing_of_the_broker() {
+    let broker = Broker::connect().await;
+    let destination = destination(settings(&broker, broker.url.as_str()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
+    broker
+        .allow_keys(&broker.name("crm"), "^Leads.update$")
+        .await;
+    // Sent in pieces of two: of the first nothing can be sent, each of the others costs a channel.
+    let mut window: Vec<_> = (0..30)
+        .map(|number| delivery(number, "Leads.refused"))
+        .collect();
+    for delivery in window.iter_mut().take(2) {
+        delivery.planned.message.routing_key = Some("k".repeat(256));
+    }
+    let results = destination.deliver(&window).await;
+    assert!(matches!(
+        results[0],
+        Err(DeliverError::Message {
+            reason: QuarantineReason::Unrenderable,
+            ..
+        })
+    ));
+    let blamed = |result: &&Delivered| {
+        assert!(is_down(result), "{result:?}");
+        format!("{result:?}").contains("over this message")
+    };
+    let alone = results.iter().skip(2).filter(blamed).count();
+    assert_eq!(alone, 5, "then it is not the messages");
+    destination.close().await;
+    clean(&broker).await;
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_and_nothing_is_lost() {
     let broker = Broker::connect().await;
     let mut settings = settings(&broker, broker.url.as_str());

@@ -88,6 +88,8 @@ pub(super) struct Amqp {
 enum Sent {
     /// Each has its result.
     Settled,
+    /// None of them can be sent, so the broker was not asked.
+    Unsent,
     /// The broker closed the channel over one of them.
     Closed(String),
     /// Nothing gets through.
@@ -185,6 +187,7 @@ impl Amqp {
                     passed = true;
                     None
                 }
+                Sent::Unsent => None,
                 Sent::Closed(problem) => {
                     alone.extend(groups.closed(&group).map(|place| (place, problem.clone())));
                     (alone.len() >= ALONE_MAX && !passed).then_some(problem)
@@ -251,6 +254,10 @@ impl Amqp {
             }
         };
         let prepared = publisher::prepare(window, group, lane.frame_bytes_max, results);
+        if prepared.is_empty() {
+            self.tell(Ask::Back(lane));
+            return Sent::Unsent;
+        }
         let started = self.clock.monotonic();
         let published =
             publisher::publish(&lane.channel, &self.exchange, &prepared, self.timeout).await;
