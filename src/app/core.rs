@@ -66,12 +66,18 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// From now on nothing that its rules listen to counts as unheard.
+    /// From now on nothing that its rules listen to counts as unheard. Zoho's clients are those of the core that runs,
+    /// where their connections stay as they are.
     ///
     /// # Errors
     /// When a connection or destination cannot be set up.
-    pub(super) fn new(config: &Config, parts: Parts) -> anyhow::Result<Self> {
-        let enricher = Arc::new(enricher(config, &parts)?);
+    pub(super) fn new(
+        config: &Config,
+        parts: Parts,
+        running: Option<&Core>,
+    ) -> anyhow::Result<Self> {
+        let old = running.map(|it| &*it.enricher);
+        let enricher = Arc::new(enricher(config, &parts, old)?);
         let dispatchers = dispatchers(config, &parts, &enricher)?;
         let fetch = config.sources.values();
         let rules = Arc::new(Rules {
@@ -99,6 +105,7 @@ impl Core {
         } = prepared;
         parts.rules.store(rules);
         parts.coming.store(None);
+        enricher.apply_limits();
         let rules = Arc::clone(&parts.rules);
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -174,13 +181,13 @@ async fn keep_destinations(parts: &Parts, present: &[DestinationName]) -> Result
     Ok(())
 }
 
-fn enricher(config: &Config, parts: &Parts) -> anyhow::Result<Enricher> {
+fn enricher(config: &Config, parts: &Parts, old: Option<&Enricher>) -> anyhow::Result<Enricher> {
     let connections = config
         .connections
         .values()
         .map(|connection| (connection.clone(), tokens(connection, parts)))
         .collect();
-    Enricher::new(connections, &parts.clock, &parts.metrics.enrich)
+    Enricher::after(old, connections, &parts.clock, &parts.metrics.enrich)
         .context("a connection cannot be set up")
 }
 

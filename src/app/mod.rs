@@ -117,7 +117,7 @@ impl App {
         let destinations = Arc::new(ArcSwap::from_pointee(names(&config)));
         let gauges = Gauges::register(&registry, store.clone(), clock)?;
         let reload_metrics = reload::Metrics::register(&registry)?;
-        let core = Core::start(&config, Prepared::new(&config, parts.clone())?);
+        let core = Core::start(&config, Prepared::new(&config, parts.clone(), None)?);
         let state = AdminState {
             store: store.clone(),
             registry,

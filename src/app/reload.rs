@@ -108,12 +108,12 @@ impl App {
 
     async fn take(&self, config: Config) -> anyhow::Result<()> {
         // What can fail comes before the old core is stopped.
-        let prepared = Prepared::new(&config, self.parts.clone())?;
+        let mut core = self.core.lock().await;
+        let prepared = Prepared::new(&config, self.parts.clone(), core.as_ref())?;
         self.port.replace(
             config.sources.values().cloned(),
             config.service.limits.clone(),
         );
-        let mut core = self.core.lock().await;
         if let Some(old) = core.take()
             && !old.stop(REPLACE_MAX).await
         {

@@ -105,7 +105,8 @@ fn one(
         Kind::Generic => generic(reader, &fields).map(SourceKind::Generic),
     };
     let default = match kind {
-        Kind::Watch | Kind::Workflow => Fetch::Always,
+        Kind::Watch => Fetch::Missing,
+        Kind::Workflow => Fetch::Always,
         Kind::Generic => Fetch::Never,
     };
     let fetch = fields
@@ -144,7 +145,7 @@ fn keys(kind: Kind) -> (&'static [&'static str], &'static [Elsewhere]) {
                 ),
                 (
                     "fetch",
-                    "is not for `kind: watch`: its records are always read",
+                    "is not for `kind: watch`: its records are read unless the callback's values cover the fields",
                 ),
                 (
                     "dedup",

@@ -73,7 +73,8 @@ struct Brought {
 }
 
 impl Batch {
-    /// Answers every job, whatever happens to the others.
+    /// Answers every job, whatever happens to the others; but when too many calls were refused, what is then not known
+    /// to be at fault gets no answer and is asked for again.
     pub(super) async fn run(self, jobs: Vec<Job>) {
         let mut rest = vec![jobs];
         let mut rounds = 0;
@@ -87,8 +88,10 @@ impl Batch {
                 Err(error) => error,
             };
             rounds += 1;
-            if !may_be_a_part(&error) || rounds > ISOLATION_ROUNDS_MAX {
+            if !may_be_a_part(&error) {
                 fail(jobs, &error);
+            } else if rounds > ISOLATION_ROUNDS_MAX {
+                later(split(jobs, &error));
             } else if self.lane.in_groups && !metadata_renewed {
                 // A field may have been removed since its name was learned.
                 metadata_renewed = true;
@@ -276,6 +279,11 @@ fn fail(jobs: Vec<Job>, error: &Error) {
     for job in jobs {
         reply(job, Err(error.clone()));
     }
+}
+
+/// Nothing was shown against these: left without an answer, their callers ask again, in another batch.
+fn later(parts: Vec<Vec<Job>>) {
+    drop(parts);
 }
 
 /// A caller that has gone away needs no answer.

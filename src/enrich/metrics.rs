@@ -141,7 +141,6 @@ impl Metrics {
             );
         }
         let authorized = self.authorized.with_label_values(&[connection]);
-        authorized.set(1);
         let record = |outcome| self.records.with_label_values(&[connection, outcome]);
         let reread = |reason| self.rereads.with_label_values(&[connection, reason]);
         Arc::new(ConnectionMetrics {
@@ -162,6 +161,11 @@ impl Metrics {
 }
 
 impl ConnectionMetrics {
+    /// A new client: nothing is known against its credentials.
+    pub(super) fn presume_authorized(&self) {
+        self.authorized.set(1);
+    }
+
     /// Counts one request of the client.
     pub(super) fn observe(&self, event: &Event) {
         let connection = self.connection.as_str();

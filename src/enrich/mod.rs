@@ -101,6 +101,7 @@ const CLOSING_RETRY: Duration = Duration::from_secs(1);
 /// Reads records for any number of changes at once, within each org's limits.
 #[derive(Debug)]
 pub struct Enricher {
+    connections: Vec<Connection>,
     orgs: HashMap<ConnectionName, Arc<Org>>,
     closing: CancellationToken,
     tasks: TaskTracker,
@@ -116,21 +117,57 @@ impl Enricher {
         clock: &Clock,
         metrics: &Metrics,
     ) -> Result<Self, SetupError> {
-        let closing = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let mut orgs = HashMap::new();
+        Self::after(None, connections, clock, metrics)
+    }
+
+    /// The same, but a connection that `old` has too, with the same URLs, credentials and timeout, keeps its client, and
+    /// with it the token, the credits used, what Zoho refused and the calls in flight. Its new limits hold from
+    /// [`Self::apply_limits`] on.
+    ///
+    /// # Errors
+    /// When a connection's settings cannot work.
+    pub fn after(
+        old: Option<&Self>,
+        connections: Vec<(Connection, Arc<dyn TokenStore>)>,
+        clock: &Clock,
+        metrics: &Metrics,
+    ) -> Result<Self, SetupError> {
+        let mut enricher = Self {
+            connections: vec![],
+            orgs: HashMap::new(),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
         for (connection, store) in connections {
             let metrics = metrics.connection(&connection.name);
-            let client = connection.client(store, clock, &metrics)?;
+            let client = match old.and_then(|it| it.client_for(&connection)) {
+                Some(kept) => kept,
+                None => connection.client(store, clock, &metrics)?,
+            };
             let org = Org::new(client, connection.concurrency, clock.clone(), metrics);
-            let org = org.owned_by(closing.clone(), tasks.clone());
-            orgs.insert(connection.name, Arc::new(org));
+            let org = org.owned_by(enricher.closing.clone(), enricher.tasks.clone());
+            enricher.orgs.insert(connection.name.clone(), Arc::new(org));
+            enricher.connections.push(connection);
         }
-        Ok(Self {
-            orgs,
-            closing,
-            tasks,
-        })
+        Ok(enricher)
+    }
+
+    /// A client of ours that does for this connection.
+    fn client_for(&self, connection: &Connection) -> Option<Client> {
+        let mut ours = self.connections.iter();
+        ours.find(|it| connection.can_keep_client_of(it))?;
+        Some(self.orgs.get(&connection.name)?.client.clone())
+    }
+
+    /// From now on clients that were kept keep to their connections' limits of now.
+    pub fn apply_limits(&self) {
+        for connection in &self.connections {
+            if let Some(org) = self.orgs.get(&connection.name)
+                && let Err(error) = org.client.set_limits(&connection.limits())
+            {
+                tracing::warn!(connection.name = %connection.name, %error, "the limits stay as they were");
+            }
+        }
     }
 
     /// The client of each connection, which shares its token, credits and limits with the reads.

@@ -31,7 +31,7 @@ const REREADS_MAX: u32 = 3;
 /// The module whose records hide once they are converted.
 const LEADS: &str = "Leads";
 
-/// After a batch was lost to a fault of ours, its callers try again.
+/// After a batch was lost to a fault of ours, or had too much that Zoho refuses, its callers try again.
 const LOST_RETRY: Duration = Duration::from_secs(1);
 
 /// One org's client, and the tasks that make batches for it.

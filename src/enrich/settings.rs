@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clock::Clock;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use zoho_crm::{Client, Credentials, DataCenter, Limits, SetupError, TokenStore};
 
@@ -42,7 +42,7 @@ impl Connection {
         clock: &Clock,
         metrics: &Arc<ConnectionMetrics>,
     ) -> Result<Client, SetupError> {
-        let metrics = Arc::clone(metrics);
+        let observer = Arc::clone(metrics);
         let settings = zoho_crm::Settings {
             data_center: DataCenter::custom(self.api_url.clone(), self.accounts_url.clone())?,
             credentials: Credentials {
@@ -50,15 +50,50 @@ impl Connection {
                 client_secrets: self.client_secret.clone(),
                 refresh_tokens: self.refresh_token.clone(),
             },
-            limits: Limits {
-                credits_daily: self.credits_daily,
-                credits_reserve_percent: self.credits_reserve_percent,
-                concurrency: self.concurrency,
-                ..Limits::default()
-            },
+            limits: self.limits(),
             timeout: self.timeout,
-            observer: Some(Arc::new(move |event| metrics.observe(event))),
+            observer: Some(Arc::new(move |event| observer.observe(event))),
         };
-        Client::new(settings, store, clock.clone())
+        let client = Client::new(settings, store, clock.clone())?;
+        metrics.presume_authorized();
+        Ok(client)
     }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            credits_daily: self.credits_daily,
+            credits_reserve_percent: self.credits_reserve_percent,
+            concurrency: self.concurrency,
+            ..Limits::default()
+        }
+    }
+
+    /// Whether a client of the other, which remembers what it used and was refused, does for this one: all is the same
+    /// but the limits.
+    pub(super) fn can_keep_client_of(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            api_url,
+            accounts_url,
+            client_id,
+            client_secret,
+            refresh_token,
+            credits_daily: _,
+            credits_reserve_percent: _,
+            concurrency: _,
+            timeout,
+        } = other;
+        self.name == *name
+            && self.api_url == *api_url
+            && self.accounts_url == *accounts_url
+            && self.client_id.expose_secret() == client_id.expose_secret()
+            && are_same(&self.client_secret, client_secret)
+            && are_same(&self.refresh_token, refresh_token)
+            && self.timeout == *timeout
+    }
+}
+
+fn are_same(some: &[SecretString], others: &[SecretString]) -> bool {
+    let some = some.iter().map(ExposeSecret::expose_secret);
+    some.eq(others.iter().map(ExposeSecret::expose_secret))
 }

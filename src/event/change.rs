@@ -97,13 +97,13 @@ impl Origin {
     }
 }
 
-/// Whether a workflow source's records are read from Zoho.
+/// Whether a source's records are read from Zoho.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fetch {
-    /// Always (the default of watch and workflow).
-    #[default]
+    /// Always (the default of workflow).
     Always,
-    /// Only when the callback's values do not cover the fields in use.
+    /// Only when the callback's values do not cover the fields in use (watch sources).
+    #[default]
     Missing,
     /// Never (generic sources).
     Never,

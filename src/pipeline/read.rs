@@ -199,7 +199,8 @@ impl Reader<'_> {
             return self.unread(change, wish, unread).await.map(Some);
         }
         let fields = fields.unwrap_or(Fields::All);
-        if wish.suspicion.is_none()
+        if wish.fetch == Fetch::Missing
+            && wish.suspicion.is_none()
             && let Some(found) = covered(change, &fields, wish.wants.full, wish.snapshot)
         {
             self.metrics

@@ -302,6 +302,77 @@ async fn a_broker_that_hangs_ends_by_the_deadline_and_is_left_behind() {
 }
 
 #[tokio::test]
+async fn a_window_too_big_for_a_slow_line_gets_through_in_smaller_ones() {
+    let broker = Broker::connect().await;
+    let proxy = Proxy::start(broker.address().await).await;
+    let mut settings = settings(&broker, &broker.url_via(proxy.address));
+    settings.timeout = Duration::from_secs(2);
+    let destination = destination(settings);
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
+    // All of them take more than twice the timeout.
+    proxy.set(Mode::Slow {
+        bytes_per_second: 300_000,
+    });
+    let body = "x".repeat(20_000);
+    let mut waiting: Vec<_> = (0..64)
+        .map(|number| {
+            let mut delivery = delivery(number, "Leads.update");
+            delivery.planned.message.data = body.clone().into();
+            delivery
+        })
+        .collect();
+    let sent: BTreeSet<_> = waiting.iter().map(id).collect();
+    let mut rounds = 0;
+    while !waiting.is_empty() {
+        let results = destination.deliver(&waiting).await;
+        let mut results = results.iter();
+        waiting.retain(|_| results.next().unwrap().is_err());
+        rounds += 1;
+        assert!(rounds < 20, "{} never get through", waiting.len());
+    }
+    let queue = broker.name("leads");
+    let depth = broker.depth(&queue).await;
+    let got = broker.take(&queue, usize::try_from(depth).unwrap()).await;
+    let got: BTreeSet<_> = got.into_iter().map(|it| it.id).collect();
+    assert!(sent.is_subset(&got));
+    destination.close().await;
+    clean(&broker).await;
+}
+
+#[tokio::test]
+async fn messages_that_cannot_be_sent_prove_nothing_of_the_broker() {
+    let broker = Broker::connect().await;
+    let destination = destination(settings(&broker, broker.url.as_str()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
+    broker
+        .allow_keys(&broker.name("crm"), "^Leads.update$")
+        .await;
+    // Sent in pieces of two: of the first nothing can be sent, each of the others costs a channel.
+    let mut window: Vec<_> = (0..30)
+        .map(|number| delivery(number, "Leads.refused"))
+        .collect();
+    for delivery in window.iter_mut().take(2) {
+        delivery.planned.message.routing_key = Some("k".repeat(256));
+    }
+    let results = destination.deliver(&window).await;
+    assert!(matches!(
+        results[0],
+        Err(DeliverError::Message {
+            reason: QuarantineReason::Unrenderable,
+            ..
+        })
+    ));
+    let blamed = |result: &&Delivered| {
+        assert!(is_down(result), "{result:?}");
+        format!("{result:?}").contains("over this message")
+    };
+    let alone = results.iter().skip(2).filter(blamed).count();
+    assert_eq!(alone, 5, "then it is not the messages");
+    destination.close().await;
+    clean(&broker).await;
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_and_nothing_is_lost() {
     let broker = Broker::connect().await;
     let mut settings = settings(&broker, broker.url.as_str());

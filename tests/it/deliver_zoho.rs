@@ -175,6 +175,23 @@ async fn what_zoho_says_of_each_record_decides_its_class() {
 }
 
 #[tokio::test]
+async fn records_that_all_lack_permission_spend_their_schedule_as_one_alone_does() {
+    let refusal = || json!({"code": "NO_PERMISSION", "details": {"permissions": ["Crm_Implied_Edit_Leads"]}, "message": "m", "status": "error"});
+    for count in [1, 3] {
+        let items: Vec<Value> = (0..count).map(|_| refusal()).collect();
+        let server = answering(403, json!({"data": items})).await;
+        let window: Vec<Delivery> = (0..count)
+            .map(|n| update(n, &format!("{}", 11 + n), &json!({"Phone": "1"})))
+            .collect();
+        let results = destination(&server.uri(), Action::Update)
+            .deliver(&window)
+            .await;
+        let classes: Vec<_> = results.iter().map(class).collect();
+        assert_eq!(classes, vec!["message, three attempts"; count]);
+    }
+}
+
+#[tokio::test]
 async fn what_the_org_refuses_for_now_costs_the_message_nothing() {
     let refusal =
         |code: &str| json!({"code": code, "details": {}, "message": "m", "status": "error"});
@@ -186,9 +203,11 @@ async fn what_the_org_refuses_for_now_costs_the_message_nothing() {
     ] {
         let server = answering(status, refusal(code)).await;
         let results = destination(&server.uri(), Action::Update)
-            .deliver(&[update(1, "11", &json!({"Phone": "1"}))])
+            .deliver(&[1, 2].map(|n| update(n, &format!("1{n}"), &json!({"Phone": "1"}))))
             .await;
-        assert_eq!(class(&results[0]), expected, "{code}: {results:?}");
+        for result in &results {
+            assert_eq!(class(result), expected, "{code}: {results:?}");
+        }
     }
 }
 

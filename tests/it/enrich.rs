@@ -98,7 +98,7 @@ struct Bench {
     enricher: Arc<Enricher>,
     asked: Arc<Mutex<Vec<Asked>>>,
     registry: Registry,
-    _server: MockServer,
+    server: MockServer,
 }
 
 impl Bench {
@@ -130,7 +130,7 @@ impl Bench {
             enricher,
             asked,
             registry,
-            _server: server,
+            server,
         }
     }
 
@@ -162,8 +162,16 @@ impl Bench {
 fn enricher(url: &str, clock: &Clock) -> (Arc<Enricher>, Registry) {
     // Only the first test of the process installs it.
     drop(rustls::crypto::ring::default_provider().install_default());
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let store = Arc::new(MemoryTokenStore::default());
+    let enricher = Enricher::new(vec![(acme(url), store)], clock, &metrics).unwrap();
+    (Arc::new(enricher), registry)
+}
+
+fn acme(url: &str) -> Connection {
     let url: url::Url = url.parse().unwrap();
-    let connection = Connection {
+    Connection {
         name: ConnectionName::new("acme"),
         api_url: url.clone(),
         accounts_url: url,
@@ -174,12 +182,7 @@ fn enricher(url: &str, clock: &Clock) -> (Arc<Enricher>, Registry) {
         credits_reserve_percent: 20,
         concurrency: 10,
         timeout: Duration::from_secs(30),
-    };
-    let registry = Registry::new();
-    let metrics = Metrics::register(&registry).unwrap();
-    let store = Arc::new(MemoryTokenStore::default());
-    let enricher = Enricher::new(vec![(connection, store)], clock, &metrics).unwrap();
-    (Arc::new(enricher), registry)
+    }
 }
 
 fn only(fields: &[&str]) -> Fields {
@@ -592,6 +595,36 @@ async fn one_bad_id_does_not_hurt_the_others() {
 }
 
 #[tokio::test]
+async fn more_bad_ids_than_are_looked_for_at_once_do_not_hurt_the_others() {
+    let is_bad = |id: usize| id % 2 == 0;
+    let bench = Bench::start(&Clock::real(), move |call, _| {
+        let mut ids = call.ids.iter().map(|it| it.parse().unwrap());
+        if ids.any(is_bad) {
+            return error(400, "LIMIT_EXCEEDED", &json!({}));
+        }
+        call.every_record()
+    })
+    .await;
+    let mut waiting: Vec<usize> = (0..100).collect();
+    let mut rounds = 0;
+    while !waiting.is_empty() {
+        let answers = bench.read_all(requests(waiting.iter().copied())).await;
+        let mut again = vec![];
+        for (id, answer) in waiting.into_iter().zip(answers) {
+            match answer {
+                Err(EnrichError::Retry { .. }) => again.push(id),
+                Err(EnrichError::Refuse { .. }) => assert!(is_bad(id), "{id} is refused"),
+                Ok(_) => assert!(!is_bad(id)),
+            }
+        }
+        assert!(rounds > 0 || !again.is_empty(), "all was found at once");
+        rounds += 1;
+        assert!(rounds < 10, "{again:?} are never known");
+        waiting = again;
+    }
+}
+
+#[tokio::test]
 async fn one_bad_field_does_not_hurt_the_others() {
     for named in [true, false] {
         let bench = Bench::start(&Clock::real(), move |call, _| {
@@ -735,6 +768,41 @@ async fn closing_tells_waiting_readers_to_try_again() {
             "{answer:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_a_connection_used_is_known_to_the_next_unless_it_is_another() {
+    let bench = Bench::start(&Clock::real(), |call, _| call.every_record()).await;
+    let url = bench.server.uri();
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let after = |old: Option<&Enricher>, credits: u64, secret: &str| {
+        let connection = Connection {
+            credits_daily: Some(credits),
+            credits_reserve_percent: 0,
+            client_secret: vec![secret.into()],
+            ..acme(&url)
+        };
+        let store = Arc::new(MemoryTokenStore::default());
+        let clock = Clock::real();
+        let enricher = Enricher::after(old, vec![(connection, store)], &clock, &metrics).unwrap();
+        enricher.apply_limits();
+        enricher
+    };
+    let read = async |enricher: &Enricher| {
+        let read = enricher.read(request("Deals", 1, only(&["Stage"]))).await;
+        !matches!(read, Err(EnrichError::Retry { .. }))
+    };
+    let first = after(None, 1, "one");
+    assert!(read(&first).await);
+    assert!(!read(&first).await, "the credit is used");
+    let same = after(Some(&first), 1, "one");
+    assert!(!read(&same).await, "it is used still");
+    let richer = after(Some(&same), 2, "one");
+    first.close().await;
+    assert!(read(&richer).await, "there is one more now");
+    assert!(!read(&richer).await);
+    let other = after(Some(&richer), 1, "two");
+    assert!(read(&other).await, "nothing is known of it");
 }
 
 async fn simulator(latency: Duration) -> (Sim, Arc<Enricher>) {

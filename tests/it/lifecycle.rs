@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use clock::Clock;
+use zoho_sim::Kind;
 use zohook::{
     app::{App, Options, Reloaded, StoreUrl},
     config,
@@ -12,6 +13,7 @@ use crate::support::{
     load::{TOKEN, callback, leads_to},
     receiver::{Answer, Receiver},
     router::{client, until},
+    zoho::{calls, lead, simulator},
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -121,6 +123,49 @@ async fn a_changed_file_is_taken_and_a_bad_one_refused_whole() {
     assert!(metrics.contains(r#"zohook_config_reloads_total{outcome="refused"} 1"#));
     assert!(metrics.contains(r#"zohook_config_reloads_total{outcome="taken"} 1"#));
     assert!(metrics.contains("zohook_config_last_reload_successful 1"));
+    assert!(app.stop(LONG).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_an_org_outlives_a_reload_unless_its_connection_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = simulator().await;
+    let hook = Receiver::start().await;
+    let text = |connection: &str| {
+        let (zoho, hook) = (sim.base_url(), hook.url("/"));
+        format!(
+            r#"
+version: 1
+connections:
+  acme: {{ api_url: "{zoho}", accounts_url: "{zoho}", client_id: 1000.SIM, client_secret: sim, {connection} }}
+sources:
+  crm: {{ kind: watch, connection: acme, verify: {{ token: [{TOKEN}] }} }}
+destinations:
+  hook: {{ kind: webhook, url: "{hook}", allow_networks: [127.0.0.0/8] }}
+routes:
+  leads: {{ on: [Leads.update], send: [ {{ to: hook }} ] }}
+"#
+        )
+    };
+    let token = "refresh_token: 1000.sim.refresh";
+    let app = start(folder.path(), &text(token)).await;
+    let file = folder.path().join("routes.yaml");
+    let id = sim.insert("Leads", lead(1)).unwrap();
+    // The names of a module's fields are asked for once by each client.
+    let mut asked = vec![];
+    let connections = [
+        token.to_owned(),
+        format!("{token}, credits: {{ daily: 5000 }}"),
+        "refresh_token: [1000.sim.refresh, 1000.sim.next]".to_owned(),
+    ];
+    for (at, connection) in (1..).zip(connections) {
+        std::fs::write(&file, text(&connection)).unwrap();
+        assert!(matches!(app.reload(&|_| None).await, Reloaded::Taken));
+        assert_eq!(send(&app, &id, 1_750_000_000_000 + at).await, 200);
+        hook.wait_for(usize::try_from(at).unwrap()).await;
+        asked.push(calls(&sim, Kind::Metadata));
+    }
+    assert_eq!(asked, [1, 1, 2]);
     assert!(app.stop(LONG).await);
 }
 

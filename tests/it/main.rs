@@ -20,6 +20,7 @@ mod deliver_webhook;
 mod deliver_zoho;
 mod deliver_zoho_actions;
 mod enrich;
+mod fetch;
 mod hostile;
 mod missing;
 mod pull;

@@ -4,6 +4,7 @@ pub(super) mod address;
 mod connection;
 mod dial;
 mod message;
+mod pace;
 mod publisher;
 mod suspects;
 mod topology;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     address::Address,
     connection::{Ask, Lane, Owner},
+    pace::Pace,
     publisher::{Lost, Prepared, Verdict},
     suspects::Suspects,
     unroutable::Streaks,
@@ -74,6 +76,7 @@ pub(super) struct Amqp {
     clock: Clock,
     metrics: Metrics,
     lanes: Semaphore,
+    pace: Pace,
     streaks: Mutex<Streaks>,
     suspects: Mutex<Suspects>,
     asks: mpsc::Sender<Ask>,
@@ -85,6 +88,8 @@ pub(super) struct Amqp {
 enum Sent {
     /// Each has its result.
     Settled,
+    /// None of them can be sent, so the broker was not asked.
+    Unsent,
     /// The broker closed the channel over one of them.
     Closed(String),
     /// Nothing gets through.
@@ -148,6 +153,7 @@ impl Amqp {
             clock: clock.clone(),
             metrics: metrics.clone(),
             lanes: Semaphore::new(LANES),
+            pace: Pace::new(WINDOW),
             streaks: Mutex::default(),
             suspects: Mutex::default(),
             asks,
@@ -175,12 +181,13 @@ impl Amqp {
         let mut groups = Groups::new(window.len(), is_suspect);
         let mut alone = vec![];
         let mut passed = false;
-        while let Some(group) = groups.next() {
+        while let Some(group) = groups.next(self.pace.together()) {
             let problem = match self.send(window, &group, &mut results).await {
                 Sent::Settled => {
                     passed = true;
                     None
                 }
+                Sent::Unsent => None,
                 Sent::Closed(problem) => {
                     alone.extend(groups.closed(&group).map(|place| (place, problem.clone())));
                     (alone.len() >= ALONE_MAX && !passed).then_some(problem)
@@ -247,10 +254,17 @@ impl Amqp {
             }
         };
         let prepared = publisher::prepare(window, group, lane.frame_bytes_max, results);
+        if prepared.is_empty() {
+            self.tell(Ask::Back(lane));
+            return Sent::Unsent;
+        }
+        let started = self.clock.monotonic();
         let published =
             publisher::publish(&lane.channel, &self.exchange, &prepared, self.timeout).await;
         match published {
             Ok(verdicts) => {
+                let took = self.clock.monotonic().saturating_sub(started);
+                self.pace.confirmed(prepared.len(), took, self.timeout);
                 self.tell(Ask::Back(lane));
                 self.judge(&prepared, &verdicts, results);
                 Sent::Settled
@@ -264,6 +278,7 @@ impl Amqp {
                 Sent::Down(problem)
             }
             Err(Lost::TimedOut) => {
+                self.pace.timed_out(prepared.len());
                 self.tell(Ask::Lost { lane, hung: true });
                 Sent::Down(format!(
                     "no confirm within {} s",

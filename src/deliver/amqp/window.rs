@@ -1,5 +1,5 @@
-//! How a window is sent: as a whole; where the broker closes its channel, again in pieces, until the message that it is
-//! closed over is alone.
+//! How a window is sent: as a whole, or as much as goes together; where the broker closes its channel, again in pieces,
+//! until the message that it is closed over is alone.
 
 use std::collections::VecDeque;
 
@@ -35,8 +35,18 @@ impl Groups {
         Self(groups.filter(|it| !it.places.is_empty()).collect())
     }
 
-    pub(super) fn next(&mut self) -> Option<Group> {
-        self.0.pop_front()
+    /// The next, cut to so many places: at least one.
+    pub(super) fn next(&mut self, places_max: usize) -> Option<Group> {
+        let mut group = self.0.pop_front()?;
+        let places_max = places_max.max(1);
+        if group.places.len() > places_max {
+            let rest = Group {
+                places: group.places.split_off(places_max),
+                again: group.again,
+            };
+            self.0.push_front(rest);
+        }
+        Some(group)
     }
 
     /// The broker closed the channel of this group. Gives the one that is alone to blame, if it is found.
@@ -70,7 +80,7 @@ mod tests {
     fn sent(poison: &[usize], suspects: &[usize]) -> (usize, Vec<usize>) {
         let mut groups = Groups::new(200, |place| suspects.contains(&place));
         let (mut count, mut found, mut passed) = (0, vec![], vec![]);
-        while let Some(group) = groups.next() {
+        while let Some(group) = groups.next(200) {
             count += 1;
             if group.places.iter().any(|it| poison.contains(it)) {
                 found.extend(groups.closed(&group));
@@ -97,12 +107,23 @@ mod tests {
     }
 
     #[test]
+    fn no_more_go_together_than_is_said_each_time() {
+        let mut groups = Groups::new(10, |place| place == 9);
+        let mut sizes = vec![];
+        while let Some(group) = groups.next(1 << sizes.len()) {
+            sizes.push(group.places);
+        }
+        let expected = [vec![0], vec![1, 2], vec![3, 4, 5, 6], vec![7, 8], vec![9]];
+        assert_eq!(sizes, expected);
+    }
+
+    #[test]
     fn a_lone_message_gets_a_second_channel() {
         let mut groups = Groups::new(1, |_| false);
-        let first = groups.next().unwrap();
+        let first = groups.next(1).unwrap();
         assert_eq!(groups.closed(&first), None);
-        let second = groups.next().unwrap();
+        let second = groups.next(1).unwrap();
         assert_eq!(groups.closed(&second), Some(0));
-        assert_eq!(groups.next(), None);
+        assert_eq!(groups.next(1), None);
     }
 }

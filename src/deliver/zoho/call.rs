@@ -111,10 +111,14 @@ async fn notes(client: &Client, jobs: &[Job]) -> Result<Batch<String>, Error> {
     client.add_notes(&notes).await
 }
 
-/// Some refusals name no record, but stand for all: then who is at fault is not told.
+/// Some refusals name no record, but stand for all: then who is at fault is not told. What they say of permission is
+/// about each record, as it is of one that goes alone: held against the org, it would be tried for ever.
 fn refused_as_one<T>(batch: &Batch<T>) -> Option<Error> {
     let mut errors = batch.iter().map(|it| it.as_ref().err());
     let first: &ItemError = errors.next()??;
+    if matches!(first.error, Error::Forbidden { .. }) {
+        return None;
+    }
     let all = errors
         .all(|it| it.is_some_and(|it| it.json_path == first.json_path && it.code == first.code));
     (all && batch.len() > 1).then(|| first.error.clone())

@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts, hangs and delays on command.
+//! A TCP proxy that cuts, hangs, delays and slows down on command.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -23,6 +23,8 @@ pub(crate) enum Mode {
     Hang,
     /// Passes on late.
     Delay(Duration),
+    /// Passes on so many bytes a second, of each connection and direction.
+    Slow { bytes_per_second: u32 },
 }
 
 /// Listens on a port of its own until dropped.
@@ -94,7 +96,14 @@ async fn pump(
             let Ok(now) = mode.wait_for(|it| *it != Mode::Hang).await.map(|it| *it) else {
                 return;
             };
-            if let Mode::Delay(wait) = now {
+            let wait = match now {
+                Mode::Delay(wait) => wait,
+                Mode::Slow { bytes_per_second } => {
+                    Duration::from_secs(1) * u32::try_from(count).unwrap() / bytes_per_second
+                }
+                Mode::Pass | Mode::Cut | Mode::Hang => Duration::ZERO,
+            };
+            if !wait.is_zero() {
                 Clock::real().sleep(wait).await;
             }
             if to.write_all(&bytes[..count]).await.is_err() {
