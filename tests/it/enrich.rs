@@ -596,7 +596,7 @@ async fn one_bad_id_does_not_hurt_the_others() {
 
 #[tokio::test]
 async fn more_bad_ids_than_are_looked_for_at_once_do_not_hurt_the_others() {
-    let is_bad = |id: usize| id % 2 == 0;
+    let is_bad = |id: usize| id.is_multiple_of(2);
     let bench = Bench::start(&Clock::real(), move |call, _| {
         let mut ids = call.ids.iter().map(|it| it.parse().unwrap());
         if ids.any(is_bad) {
