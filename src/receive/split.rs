@@ -15,11 +15,12 @@ use super::{Source, SourceKind, read};
 use crate::{
     event::{Body, Change, ChangeId, ModuleName, NotificationId, Operation, Origin, RecordId},
     store::{Content, DedupKey},
+    template::is_rounded,
     verify::Notification,
 };
 
-/// Changes in one notification; Zoho names no limit, so this one is far above the hundreds seen.
-const CHANGES_MAX: usize = 100_000;
+/// Changes of one notification; Zoho names no limit, so this one is far above the hundreds seen.
+pub(super) const CHANGES_MAX: usize = 100_000;
 
 /// A module, operation or record id that is longer is none.
 pub(super) const NAME_BYTES_MAX: usize = 1024;
@@ -227,12 +228,15 @@ pub(super) fn milliseconds(value: &Value) -> Option<Timestamp> {
 }
 
 /// SHA-256 of the source and of the body without `token` and `query_params`: a rotated secret makes no new callback.
-/// `None` without a `server_time`: a later change of the same kind would have the same bytes, and be taken for a repeat.
+/// `None` where another callback could have the same hash: without a `server_time`, or with a number that was rounded.
 fn watch_dedup(whole: &Whole<'_>) -> Option<DedupKey> {
     let Ok(Body::Json(Value::Object(body))) = whole.notification.body() else {
         return None;
     };
     server_time(body.get("server_time"), whole.notification.received_at())?;
+    if body.values().any(has_rounded) {
+        return None;
+    }
     let mut hash = Sha256::new();
     hash.update(whole.source.name.as_str());
     hash.update(mark::END);
@@ -246,6 +250,15 @@ fn watch_dedup(whole: &Whole<'_>) -> Option<DedupKey> {
         hash: hash.finalize().into(),
         window: WATCH_DEDUP_WINDOW,
     })
+}
+
+fn has_rounded(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(is_rounded),
+        Value::Array(list) => list.iter().any(has_rounded),
+        Value::Object(object) => object.values().any(has_rounded),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
 }
 
 /// What each part of the hash begins with: bytes that UTF-8 never has, so that no two bodies are hashed as the same bytes.
@@ -500,6 +513,20 @@ mod tests {
         }
         for body in ["", "{}", "[]", "server_time=1750102639787"] {
             assert!(!is_known(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_holds_a_rounded_number_is_never_a_repeat() {
+        let is_known = |number: &str| {
+            let body = UPDATE.replace("\"555-555-1111\"", number);
+            split_body(&source(), &body).dedup.is_some()
+        };
+        for number in ["1.5", "18446744073709551615", "-9007199254740993"] {
+            assert!(is_known(number), "{number}");
+        }
+        for number in ["18446744073709551616", "9007199254740993.0", "-1e20"] {
+            assert!(!is_known(number), "{number}");
         }
     }
 }
