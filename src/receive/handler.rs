@@ -1,4 +1,4 @@
-//! One request: find the source, read, verify, split, store, answer.
+//! One request: find the source, look at the head's proof, read, verify, split, store, answer.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -87,6 +87,10 @@ async fn receive(
 ) -> Result<Accepted, Refusal> {
     let Incoming { entry, head, peer } = request;
     let method = method(&head.method, &entry.source.kind)?;
+    let query = head.uri.query().unwrap_or_default();
+    // Who is surely not believed costs us no body.
+    let head_proven = entry.verifier.verify_head(*peer, &head.headers, query);
+    head_proven.map_err(Refused::Proof)?;
     let limits = &sources.limits;
     let mut room = Room::of(&port.body_bytes);
     let reading = intake::read(&head.headers, body, limits.body_bytes, &mut room);
@@ -104,6 +108,26 @@ async fn receive(
     let started = port.parts.clock.monotonic();
     let plain = intake::decompress(&head.headers, &sent, limits.body_bytes, &mut room);
     let plain = busy(port, entry, plain).map_err(refusal)?;
+    // The parsed body ends there: only what is stored waits for the store.
+    let split = prove(port, request, method, &sent, plain).map_err(refusal)?;
+    let accepted = store(port, entry, split).await.map_err(refusal)?;
+    let took = port.parts.clock.monotonic().saturating_sub(started);
+    port.parts
+        .metrics
+        .accept_seconds
+        .observe(took.as_secs_f64());
+    Ok(accepted)
+}
+
+/// `plain` is what `sent` is without its content encoding.
+fn prove(
+    port: &PublicPort,
+    request: &Incoming<'_>,
+    method: event::Method,
+    sent: &Bytes,
+    plain: Result<Bytes, Undecodable>,
+) -> Result<Split, Refused> {
+    let Incoming { entry, head, peer } = request;
     let query = head.uri.query().unwrap_or_default();
     let body = parse(&plain, head, query);
     let raw = RawNotification {
@@ -115,20 +139,13 @@ async fn receive(
         peer: *peer,
         received_at: port.parts.clock.now(),
     };
-    let proven = entry.verifier.verify(&raw, body);
-    let notification = proven.map_err(|it| refusal(Refused::Proof(it)))?;
+    let notification = entry.verifier.verify(&raw, body).map_err(Refused::Proof)?;
     if port.parts.gate.load().contains(&entry.source.name) {
         open_gap(port, entry, Refused::Backlog);
-        return Err(refusal(Refused::Backlog));
+        return Err(Refused::Backlog);
     }
-    let split = split(&entry.source, &notification, NotificationId::random());
-    let accepted = store(port, entry, split).await.map_err(refusal)?;
-    let took = port.parts.clock.monotonic().saturating_sub(started);
-    port.parts
-        .metrics
-        .accept_seconds
-        .observe(took.as_secs_f64());
-    Ok(accepted)
+    let id = NotificationId::random();
+    Ok(split(&entry.source, &notification, id))
 }
 
 /// Not proven, but it may well have been Zoho.

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Read,
-    split::{NAME_BYTES_MAX, Unreadable, Whole, id_of, milliseconds},
+    split::{CHANGES_MAX, NAME_BYTES_MAX, Unreadable, Whole, id_of, milliseconds},
 };
 use crate::{
     event::{Change, ModuleName, Operation, RecordId},
     store::DedupKey,
-    template::{Scope, Template},
+    template::{EvalError, Scope, Template},
 };
 
 /// The type of a generic event whose source names none.
@@ -21,6 +21,9 @@ const TYPE_UNNAMED: &str = "received";
 
 /// Values nested deeper are refused: what is stored must be read back, and JSON readers stop at 128.
 const VALUES_DEPTH_MAX: usize = 100;
+
+/// Each record of a callback gets a copy of its values; bytes of JSON that the copies may take together.
+const COPIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A change for each id that the templates give.
 pub(super) fn workflow(whole: &Whole<'_>, read: &Read) -> Result<Vec<Change>, Unreadable> {
@@ -32,6 +35,7 @@ pub(super) fn workflow(whole: &Whole<'_>, read: &Read) -> Result<Vec<Change>, Un
     let values = values(read, &scope)?;
     let server_time = time(read, &scope)?.unwrap_or(whole.notification.received_at());
     let ids = ids(read, &scope)?;
+    check_copies(values.as_ref(), ids.len())?;
     let mut seen = HashSet::with_capacity(ids.len());
     let mut changes = Vec::with_capacity(ids.len());
     for (index, id) in ids.iter().enumerate() {
@@ -63,7 +67,7 @@ pub(super) fn generic(whole: &Whole<'_>, read: &Read) -> Result<Vec<Change>, Unr
         Some(operation) => operation,
         None => event_type.rsplit('.').next().unwrap_or(&event_type),
     });
-    let key = text(read.key.as_ref(), &scope, "key")?;
+    let key = key(read.key.as_ref(), &scope)?;
     let server_time = time(read, &scope)?.unwrap_or(whole.notification.received_at());
     Ok(vec![Change {
         connection: None,
@@ -79,7 +83,7 @@ pub(super) fn generic(whole: &Whole<'_>, read: &Read) -> Result<Vec<Change>, Unr
 pub(super) fn dedup(whole: &Whole<'_>) -> Option<DedupKey> {
     let dedup = whole.source.dedup.as_ref()?;
     let scope = scope(whole).ok()?;
-    let key = text(Some(&dedup.key), &scope, "key").ok()??;
+    let key = key(Some(&dedup.key), &scope).ok()??;
     let mut hash = Sha256::new();
     hash.update(whole.source.name.as_str());
     hash.update([0]);
@@ -102,10 +106,8 @@ fn scope<'a>(whole: &'a Whole<'_>) -> Result<Scope<'a>, Unreadable> {
     }
 }
 
-fn render(template: &Template, scope: &Scope<'_>, what: &str) -> Result<Value, Unreadable> {
-    template
-        .render(scope)
-        .map_err(|it| format!("`{what}`: {it}").into())
+fn said(rendered: Result<Value, EvalError>, what: &str) -> Result<Value, Unreadable> {
+    rendered.map_err(|it| format!("`{what}`: {it}").into())
 }
 
 /// `None` where there is no template, or it gives null or no text.
@@ -114,10 +116,17 @@ fn text(
     scope: &Scope<'_>,
     what: &str,
 ) -> Result<Option<String>, Unreadable> {
-    let Some(template) = template else {
-        return Ok(None);
-    };
-    let value = render(template, scope, what)?;
+    let rendered = template.map(|it| said(it.render(scope), what));
+    rendered.map_or(Ok(None), |it| name_of(it?, what))
+}
+
+/// As [`text`], of what the event is about: a number that was rounded is none.
+fn key(template: Option<&Template>, scope: &Scope<'_>) -> Result<Option<String>, Unreadable> {
+    let rendered = template.map(|it| said(it.render_key(scope), "key"));
+    rendered.map_or(Ok(None), |it| name_of(it?, "key"))
+}
+
+fn name_of(value: Value, what: &str) -> Result<Option<String>, Unreadable> {
     let text = match value {
         Value::Null => return Ok(None),
         Value::String(text) => text.trim().to_owned(),
@@ -136,7 +145,7 @@ fn text(
 fn ids(read: &Read, scope: &Scope<'_>) -> Result<Vec<String>, Unreadable> {
     let mut ids = vec![];
     for template in &read.ids {
-        let value = render(template, scope, "ids")?;
+        let value = said(template.render_key(scope), "ids")?;
         let given = match &value {
             Value::Array(list) => list.as_slice(),
             Value::Null
@@ -158,6 +167,9 @@ fn ids(read: &Read, scope: &Scope<'_>) -> Result<Vec<String>, Unreadable> {
     if ids.is_empty() {
         return Err("`ids` gives nothing".into());
     }
+    if ids.len() > CHANGES_MAX {
+        return Err(format!("`ids` gives more than {CHANGES_MAX}").into());
+    }
     if ids.iter().any(|it| it.len() > NAME_BYTES_MAX) {
         return Err(format!("`ids` gives one longer than {NAME_BYTES_MAX} bytes").into());
     }
@@ -170,7 +182,7 @@ fn values(read: &Read, scope: &Scope<'_>) -> Result<Option<Map<String, Value>>, 
     }
     let mut values = Map::new();
     for (name, template) in &read.record {
-        let value = render(template, scope, "record")?;
+        let value = said(template.render(scope), "record")?;
         if is_deeper(&value, VALUES_DEPTH_MAX) {
             return Err(format!(
                 "`record` gives a value nested deeper than {VALUES_DEPTH_MAX} levels"
@@ -180,6 +192,19 @@ fn values(read: &Read, scope: &Scope<'_>) -> Result<Option<Map<String, Value>>, 
         values.insert(name.clone(), value);
     }
     Ok(Some(values))
+}
+
+fn check_copies(values: Option<&Map<String, Value>>, records: usize) -> Result<(), Unreadable> {
+    let copies = records.saturating_sub(1);
+    let Some(values) = values.filter(|_| copies > 0) else {
+        return Ok(());
+    };
+    let bytes = serde_json::to_vec(values).map_or(usize::MAX, |it| it.len());
+    if bytes.saturating_mul(copies) > COPIES_BYTES_MAX {
+        let detail = format!("`record` for all of `ids` takes more than {COPIES_BYTES_MAX} bytes");
+        return Err(detail.into());
+    }
+    Ok(())
 }
 
 /// Bounded in itself: it looks no deeper than `levels`.
@@ -199,7 +224,7 @@ fn time(read: &Read, scope: &Scope<'_>) -> Result<Option<Timestamp>, Unreadable>
     let Some(template) = &read.time else {
         return Ok(None);
     };
-    let value = render(template, scope, "time")?;
+    let value = said(template.render(scope), "time")?;
     if value.is_null() || value.as_str().is_some_and(|it| it.trim().is_empty()) {
         return Ok(None);
     }
@@ -374,6 +399,61 @@ mod tests {
             generic(read, &nested(VALUES_DEPTH_MAX + 1)).map(|_| ()),
             Err("`record` gives a value nested deeper than 100 levels".to_owned())
         );
+    }
+
+    #[test]
+    fn a_callback_cannot_become_more_than_we_can_hold() {
+        let many = |ids: usize| format!(r#"{{"module":"Leads","ids":"{}"}}"#, "1,".repeat(ids));
+        assert_eq!(ids(&many(CHANGES_MAX)).map(|it| it.len()), Ok(1));
+        let why = "`ids` gives more than 100000".to_owned();
+        assert_eq!(ids(&many(CHANGES_MAX + 1)), Err(why));
+
+        let read = Read {
+            record: vec![("Phone".to_owned(), template("{{ body.phone }}"))],
+            ..lead()
+        };
+        let records = |ids: usize, bytes: usize| {
+            let ids: Vec<_> = (1..=ids).map(|it| it.to_string()).collect();
+            let phone = "5".repeat(bytes);
+            let ids = ids.join(",");
+            let body = format!(r#"{{"module":"Leads","ids":"{ids}","phone":"{phone}"}}"#);
+            workflow(read.clone(), &body).map(|it| it.len())
+        };
+        assert_eq!(records(1, 1_000_000), Ok(1));
+        assert_eq!(records(4, 1_000_000), Ok(4));
+        let why = "`record` for all of `ids` takes more than 4194304 bytes".to_owned();
+        assert_eq!(records(6, 1_000_000), Err(why));
+    }
+
+    #[test]
+    fn a_number_that_was_rounded_is_no_key() {
+        let mut source = source(SourceKind::Generic(Read {
+            event_type: None,
+            ..event()
+        }));
+        source.dedup = Some(Dedup {
+            key: template("{{ body.id }}"),
+            window: Duration::from_mins(1),
+        });
+        let texts = [
+            "{{ body.id }}",
+            "sub-{{ body.id }}",
+            "{{ string(body.id) }}",
+        ];
+        for text in texts {
+            if let SourceKind::Generic(read) = &mut source.kind {
+                read.key = Some(template(text));
+            }
+            source.dedup.as_mut().unwrap().key = template(text);
+            for id in ["1.5", "18446744073709551615"] {
+                let (changes, dedup) = read_with(&source, &format!(r#"{{"id":{id}}}"#));
+                assert!(changes.is_ok() && dedup.is_some(), "{text} {id}");
+            }
+            let (changes, dedup) = read_with(&source, r#"{"id":18446744073709551616}"#);
+            let why = "`key`: a number that is too large to be kept exactly".to_owned();
+            assert_eq!(changes, Err(why), "{text}");
+            assert!(dedup.is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -15,11 +15,12 @@ use super::{Source, SourceKind, read};
 use crate::{
     event::{Body, Change, ChangeId, ModuleName, NotificationId, Operation, Origin, RecordId},
     store::{Content, DedupKey},
+    template::is_rounded,
     verify::Notification,
 };
 
-/// Changes in one notification; Zoho names no limit, so this one is far above the hundreds seen.
-const CHANGES_MAX: usize = 100_000;
+/// Changes of one notification; Zoho names no limit, so this one is far above the hundreds seen.
+pub(super) const CHANGES_MAX: usize = 100_000;
 
 /// A module, operation or record id that is longer is none.
 pub(super) const NAME_BYTES_MAX: usize = 1024;
@@ -71,7 +72,7 @@ pub(super) fn split(source: &Source, notification: &Notification, id: Notificati
         },
     };
     let dedup = match &source.kind {
-        SourceKind::Watch => Some(watch_dedup(&whole)),
+        SourceKind::Watch => watch_dedup(&whole),
         SourceKind::Workflow(_) | SourceKind::Generic(_) => read::dedup(&whole),
     };
     Split {
@@ -99,7 +100,8 @@ fn watch(whole: &Whole<'_>) -> Result<Vec<Change>, Unreadable> {
     let ids = ids(body)?;
     let fields = affected_fields(body);
     let values = affected_values(body);
-    let server_time = server_time(body.get("server_time"), whole.notification.received_at());
+    let received_at = whole.notification.received_at();
+    let server_time = server_time(body.get("server_time"), received_at).unwrap_or(received_at);
     let mut seen = HashSet::with_capacity(ids.len());
     let mut changes = Vec::with_capacity(ids.len());
     for (index, id) in ids.iter().enumerate() {
@@ -206,14 +208,13 @@ fn entries<'a>(body: &'a Map<String, Value>, name: &str) -> impl Iterator<Item =
         .flatten()
 }
 
-/// Milliseconds since 1970; what is absent or absurd is taken as just now.
-fn server_time(given: Option<&Value>, received_at: Timestamp) -> Timestamp {
+/// Milliseconds since 1970; `None` where it is absent or absurd.
+fn server_time(given: Option<&Value>, received_at: Timestamp) -> Option<Timestamp> {
     let latest = received_at.saturating_add(SERVER_TIME_AHEAD_MAX);
     given
         .and_then(milliseconds)
         .filter(|it| it.as_millisecond() >= SERVER_TIME_MIN_MS)
         .filter(|it| latest.is_ok_and(|latest| *it <= latest))
-        .unwrap_or(received_at)
 }
 
 /// A number, or a text that is one.
@@ -227,34 +228,41 @@ pub(super) fn milliseconds(value: &Value) -> Option<Timestamp> {
 }
 
 /// SHA-256 of the source and of the body without `token` and `query_params`: a rotated secret makes no new callback.
-fn watch_dedup(whole: &Whole<'_>) -> DedupKey {
+/// `None` where another callback could have the same hash: without a `server_time`, or with a number that was rounded.
+fn watch_dedup(whole: &Whole<'_>) -> Option<DedupKey> {
+    let Ok(Body::Json(Value::Object(body))) = whole.notification.body() else {
+        return None;
+    };
+    server_time(body.get("server_time"), whole.notification.received_at())?;
+    if body.values().any(has_rounded) {
+        return None;
+    }
     let mut hash = Sha256::new();
     hash.update(whole.source.name.as_str());
     hash.update(mark::END);
-    match whole.notification.body() {
-        Ok(Body::Json(Value::Object(body))) => {
-            hash.update(mark::OBJECT);
-            for (name, value) in body {
-                if name != "token" && name != "query_params" {
-                    hash_entry(&mut hash, name, value);
-                }
-            }
-        }
-        Ok(Body::Json(_) | Body::Empty | Body::Form(_) | Body::Text(_)) | Err(_) => {
-            hash.update(mark::BYTES);
-            hash.update(whole.notification.stored());
+    hash.update(mark::OBJECT);
+    for (name, value) in body {
+        if name != "token" && name != "query_params" {
+            hash_entry(&mut hash, name, value);
         }
     }
-    DedupKey {
+    Some(DedupKey {
         hash: hash.finalize().into(),
         window: WATCH_DEDUP_WINDOW,
+    })
+}
+
+fn has_rounded(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(is_rounded),
+        Value::Array(list) => list.iter().any(has_rounded),
+        Value::Object(object) => object.values().any(has_rounded),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
     }
 }
 
 /// What each part of the hash begins with: bytes that UTF-8 never has, so that no two bodies are hashed as the same bytes.
 mod mark {
-    /// All that follows is a body that is no object.
-    pub(super) const BYTES: [u8; 1] = [0xF7];
     pub(super) const NULL: [u8; 1] = [0xF8];
     pub(super) const FALSE: [u8; 1] = [0xF9];
     pub(super) const TRUE: [u8; 1] = [0xFA];
@@ -330,16 +338,12 @@ mod tests {
     }
 
     fn split_body(source: &Source, body: &str) -> Split {
-        split_bytes(source, body.as_bytes())
-    }
-
-    fn split_bytes(source: &Source, body: &[u8]) -> Split {
         let raw = RawNotification {
             source: &source.name,
             method: Method::Post,
             headers: &HeaderMap::new(),
             query: "",
-            body: Bytes::copy_from_slice(body),
+            body: Bytes::copy_from_slice(body.as_bytes()),
             peer: IpAddr::from([127, 0, 0, 1]),
             received_at: Timestamp::from_millisecond(NOW_MS).unwrap(),
         };
@@ -499,14 +503,30 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_another_kind_have_another_hash() {
+    fn what_says_no_time_is_never_a_repeat() {
         let mut source = source();
         source.proof = Proof::default();
-        let hash = |body: &[u8]| split_bytes(&source, body).dedup.unwrap().hash;
-        // As the object is hashed.
-        let like_an_object = b"\xFCa\xF8";
-        let bodies: [&[u8]; 6] = [b"", b"{}", br#"{"a":null}"#, like_an_object, b"[]", b"\xFF"];
-        let hashes: HashSet<_> = bodies.iter().map(|it| hash(it)).collect();
-        assert_eq!(hashes.len(), bodies.len());
+        let is_known = |body: &str| split_body(&source, body).dedup.is_some();
+        assert!(is_known(UPDATE));
+        for time in ["null", "0", "1750102639", "9999999999999", "\"soon\""] {
+            assert!(!is_known(&UPDATE.replace("1750102639787", time)), "{time}");
+        }
+        for body in ["", "{}", "[]", "server_time=1750102639787"] {
+            assert!(!is_known(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_holds_a_rounded_number_is_never_a_repeat() {
+        let is_known = |number: &str| {
+            let body = UPDATE.replace("\"555-555-1111\"", number);
+            split_body(&source(), &body).dedup.is_some()
+        };
+        for number in ["1.5", "18446744073709551615", "-9007199254740993"] {
+            assert!(is_known(number), "{number}");
+        }
+        for number in ["18446744073709551616", "9007199254740993.0", "-1e20"] {
+            assert!(!is_known(number), "{number}");
+        }
     }
 }

@@ -132,6 +132,13 @@ fn deliver(
         left,
         ..facts.scope(record)
     };
+    let full = last_known(event);
+    let seen = full.and_then(|it| needs.seen(it));
+    let seen_before = event.before.as_ref().and_then(|it| needs.seen(it));
+    let key_scope = Scope {
+        before: seen_before.as_ref().or(event.before.as_ref()),
+        ..scope(seen.as_ref().or(full))
+    };
     let body_scope = Scope {
         before: own_before.as_ref().or(event.before.as_ref()),
         ..scope(own.as_ref().or(event.record.as_ref()))
@@ -141,7 +148,7 @@ fn deliver(
     let (content_type, data) = match (&send.write, body) {
         (Some(write), values) => {
             let record = write.id.as_ref();
-            let record = record.map(|it| text(it, &scope(last_known(event)), "the id"));
+            let record = record.map(|it| text(it, &key_scope, "the id"));
             (JSON, command(write, record.transpose()?, values, id)?)
         }
         (None, Some(body)) => encode(&body)?,
@@ -159,7 +166,7 @@ fn deliver(
             data: Bytes::from(data),
             routing_key: Some(match &send.key {
                 None => format!("{}.{}", event.change.module, event.change.operation),
-                Some(key) => routing_key(key, &scope(last_known(event)))?,
+                Some(key) => routing_key(key, &key_scope)?,
             }),
         },
     })

@@ -540,6 +540,27 @@ fn left_is_true_when_the_condition_held_before_and_no_longer_does() {
     assert_eq!(verdict(big, &deleted(Value::Null)), "NullOrdered");
 }
 
+#[test]
+fn keys_and_ids_see_no_field_that_only_other_routes_asked_for() {
+    let read = json!({"id": "1", "Amount": 5, "Other": "x", "Modified_Time": "t"});
+    let event = event(read.clone(), read);
+    let sees = "{{ size(record) }} {{ size(before) }}";
+    let keyed = Send {
+        key: Some(template(sees)),
+        ..send("queue")
+    };
+    let named = written(Action::Update, Some(sees), &json!({}));
+    let table = |one: Send| {
+        let mut listed = route("r", &["*.*"]);
+        listed.enrich = fields(&["Amount"]);
+        listed.sends = vec![one];
+        RouteTable::new(vec![listed])
+    };
+    let delivery = only_delivery(&table(keyed), &event);
+    assert_eq!(delivery.message.routing_key.as_deref(), Some("3 3"));
+    assert_eq!(data(&table(named), &event)["id"], "3 3");
+}
+
 fn only_delivery(table: &RouteTable, event: &EnrichedEvent) -> crate::event::NewDelivery {
     match table.plan(event, at(NOW)) {
         Plan::Deliver(mut deliveries) if deliveries.len() == 1 => deliveries.remove(0),

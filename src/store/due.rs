@@ -1,16 +1,43 @@
 //! Due deliveries: the oldest unsettled one of each destination and record.
 
-use std::{collections::BTreeMap, pin::pin};
+use std::{collections::BTreeMap, pin::pin, time::Duration};
 
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{READ_AGAIN, Store, StoreError, mailbox::Work, row::Taken, sqlite::Found};
 use crate::event::{Delivery, DestinationName, RecordKey};
+
+/// Longest time for reading rows in [`Store::due_within`].
+const LOAD_MAX: Duration = Duration::from_secs(10);
 
 impl Store {
     /// Waits until something is due for `destination`, then takes up to `max` heads, oldest first, each of another
     /// record. Cancel-safe. A head is out until [`Self::settle`] or [`Self::put_back`]. Empty once the store is closed.
     pub async fn due(&self, destination: &DestinationName, max: usize) -> Vec<Delivery> {
+        self.due_until(destination, max, None).await
+    }
+
+    /// As [`Self::due`], but waits no longer than `wait` for something to be due, and gives nothing then. What is due
+    /// may take up to 10 seconds more to be loaded.
+    pub async fn due_within(
+        &self,
+        destination: &DestinationName,
+        max: usize,
+        wait: Duration,
+    ) -> Vec<Delivery> {
+        let until = Instant::now().checked_add(wait);
+        let due = self.due_until(destination, max, until);
+        let due = timeout(wait.saturating_add(LOAD_MAX), due).await;
+        due.unwrap_or_default()
+    }
+
+    async fn due_until(
+        &self,
+        destination: &DestinationName,
+        max: usize,
+        until: Option<Instant>,
+    ) -> Vec<Delivery> {
         let waiting = &self.shared.waiting;
         let bell = waiting.lane_news(destination);
         loop {
@@ -23,7 +50,14 @@ impl Store {
             match waiting.lane(destination, |it| it.queue.take(now, max)) {
                 Taken::Out(due) => return due.into_iter().map(|(_, _, it)| it).collect(),
                 Taken::Load(rows) => self.load_deliveries(destination, rows).await,
-                Taken::Nothing(wake_at) => self.wait(news, wake_at).await,
+                Taken::Nothing(wake_at) => {
+                    let heard = self.wait(news, wake_at);
+                    match until {
+                        None => heard.await,
+                        Some(until) if timeout_at(until, heard).await.is_err() => return vec![],
+                        Some(_) => {}
+                    }
+                }
             }
         }
     }

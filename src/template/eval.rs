@@ -15,11 +15,11 @@ use regex::Regex;
 
 use super::{
     Scope, call, function,
-    node::{Fold, Literal, Math, Node, Order, Var},
+    node::{Fold, Math, Node, Order, Var},
     number,
     value::{Fault, Val, bounded},
 };
-use crate::event::{Body, Record};
+use crate::event::Record;
 
 /// Steps one evaluation may take; a typical condition takes ten.
 const STEPS_MAX: u32 = 1_000_000;
@@ -34,7 +34,11 @@ pub(super) struct Evaluator<'a> {
     scope: Scope<'a>,
     /// Variables of comprehensions; an error of one item waits here whether another makes up for it.
     locals: Vec<Outcome<'a>>,
+    /// `body`, once it was asked for: of a form a map is made.
+    body: Option<Val<'a>>,
     steps_left: u32,
+    /// Whether a number was met that is more than a double can hold exactly.
+    rounded: bool,
 }
 
 impl<'a> Evaluator<'a> {
@@ -42,8 +46,16 @@ impl<'a> Evaluator<'a> {
         Self {
             scope: *scope,
             locals: vec![],
+            body: None,
             steps_left: STEPS_MAX,
+            rounded: false,
         }
+    }
+
+    /// Whether the result may come from a number that is more than a double can hold exactly: two that differ look the
+    /// same then.
+    pub(super) const fn is_rounded(&self) -> bool {
+        self.rounded
     }
 
     #[cfg(test)]
@@ -53,8 +65,14 @@ impl<'a> Evaluator<'a> {
 
     pub(super) fn eval(&mut self, node: &'a Node) -> Outcome<'a> {
         self.spend(1)?;
+        let outcome = self.compute(node);
+        self.rounded |= matches!(&outcome, Ok(Val::Double(it)) if number::is_rounded(*it));
+        outcome
+    }
+
+    fn compute(&mut self, node: &'a Node) -> Outcome<'a> {
         match node {
-            Node::Literal(literal) => Ok(of_literal(literal)),
+            Node::Literal(literal) => Ok(Val::of_literal(literal)),
             Node::Var(var) => Ok(self.variable(*var)),
             Node::Field(var, field) => Ok(self.field(*var, field).unwrap_or(Val::Null)),
             Node::HasField(var, field) => Ok(Val::Bool(
@@ -63,10 +81,9 @@ impl<'a> Evaluator<'a> {
             )),
             Node::Local(slot) => self.locals.get(*slot).cloned().unwrap_or(Ok(Val::Null)),
             Node::Select(of, field) => self
-                .eval(of)?
-                .get(&Val::text(field))?
+                .look_up(of, field)?
                 .ok_or_else(|| Fault::new(format!("no field `{field}`"))),
-            Node::Has(of, field) => Ok(Val::Bool(self.eval(of)?.get(&Val::text(field))?.is_some())),
+            Node::Has(of, field) => Ok(Val::Bool(self.look_up(of, field)?.is_some())),
             Node::Index(parts) => self.index(parts),
             Node::List(items) => Ok(Val::List(Rc::new(self.all(items)?))),
             Node::Map(entries) => self.map(entries),
@@ -126,33 +143,29 @@ impl<'a> Evaluator<'a> {
     }
 
     fn spend_on(&mut self, value: &Val<'_>) -> Result<(), Fault> {
-        let size = match value {
-            Val::Text(it) => it.len(),
-            Val::Bytes(it) => it.len(),
-            Val::List(it) => it.len(),
-            Val::Map(it) => it.len(),
-            Val::Array(it) => it.len(),
-            Val::Object(it) => it.len(),
-            Val::Null
-            | Val::Bool(_)
-            | Val::Int(_)
-            | Val::Uint(_)
-            | Val::Double(_)
-            | Val::Time(_)
-            | Val::Span(_)
-            | Val::Type(_) => 0,
-        };
+        let size = value.size();
         self.spend(u32::try_from(size / PER_STEP).unwrap_or(u32::MAX))
     }
 
-    fn variable(&self, var: Var) -> Val<'a> {
+    /// A map that was made, or a form, is searched from its start.
+    fn spend_on_search(&mut self, of: &Val<'_>) -> Result<(), Fault> {
+        match of {
+            Val::Map(_) => self.spend_on(of),
+            _ => Ok(()),
+        }
+    }
+
+    fn variable(&mut self, var: Var) -> Val<'a> {
         let scope = &self.scope;
         match var {
             Var::Event => scope.event.map_or(Val::Null, Val::Object),
             Var::Record => scope.record.map_or(Val::Null, Val::of_record),
             Var::Before => scope.before.map_or(Val::Null, Val::of_record),
             Var::Source => scope.source.map_or(Val::Null, Val::text),
-            Var::Body => scope.body.map_or(Val::Null, of_body),
+            Var::Body => {
+                let made = || scope.body.map_or(Val::Null, Val::of_body);
+                self.body.get_or_insert_with(made).clone()
+            }
             Var::Now => scope.now.map_or(Val::Null, Val::Time),
         }
     }
@@ -246,9 +259,16 @@ impl<'a> Evaluator<'a> {
         Ok(Val::Bool(found))
     }
 
+    fn look_up(&mut self, of: &'a Node, field: &'a str) -> Result<Option<Val<'a>>, Fault> {
+        let of = self.eval(of)?;
+        self.spend_on_search(&of)?;
+        of.get(&Val::text(field))
+    }
+
     fn index(&mut self, parts: &'a [Node; 2]) -> Outcome<'a> {
         let [of_node, _] = parts;
         let [of, key] = self.both(parts)?;
+        self.spend_on_search(&of)?;
         match of.get(&key)? {
             Some(value) => Ok(value),
             None if matches!(of_node, Node::Var(Var::Record | Var::Before | Var::Event)) => {
@@ -292,10 +312,9 @@ impl<'a> Evaluator<'a> {
                 Ok(Val::Text(Cow::Owned(a.into_owned() + b)))
             }
             (Math::Add, a, b) if a.type_name() == "list" && b.type_name() == "list" => {
-                let mut items = a.items().unwrap_or_default();
-                items.extend(b.items().unwrap_or_default());
-                bounded(items.len())?;
-                Ok(Val::List(Rc::new(items)))
+                bounded(a.size() + b.size())?;
+                let lists = [a.items(), b.items()].into_iter().flatten();
+                Ok(Val::List(Rc::new(lists.flatten().collect())))
             }
             (math, a, b) => function::add_times(math, &a, b),
         }
@@ -306,6 +325,7 @@ impl<'a> Evaluator<'a> {
         let items = range
             .items()
             .ok_or_else(|| Fault::new(format!("{} is not a list", range.type_name())))?;
+        self.spend_on(&range)?;
         let start = self.eval(&fold.start);
         self.locals.truncate(fold.slot);
         self.locals.push(Ok(Val::Null));
@@ -315,7 +335,7 @@ impl<'a> Evaluator<'a> {
         outcome
     }
 
-    fn fold_items(&mut self, fold: &'a Fold, items: Vec<Val<'a>>) -> Outcome<'a> {
+    fn fold_items(&mut self, fold: &'a Fold, items: impl Iterator<Item = Val<'a>>) -> Outcome<'a> {
         for item in items {
             self.spend(ITEM_STEPS)?;
             if !self.boolean(&fold.go_on)? {
@@ -356,36 +376,4 @@ fn holds(order: Order, found: Option<Ordering>) -> bool {
         Order::Greater => found.is_gt(),
         Order::GreaterOrEqual => found.is_ge(),
     })
-}
-
-fn of_literal(literal: &Literal) -> Val<'_> {
-    match literal {
-        Literal::Null => Val::Null,
-        Literal::Bool(it) => Val::Bool(*it),
-        Literal::Int(it) => Val::Int(*it),
-        Literal::Uint(it) => Val::Uint(*it),
-        Literal::Double(it) => Val::Double(*it),
-        Literal::Text(it) => Val::text(it),
-        Literal::Bytes(it) => Val::Bytes(Rc::new(it.clone())),
-        Literal::Type(it) => Val::Type(it),
-    }
-}
-
-/// As [`Body::to_value`] has it, without a copy.
-fn of_body(body: &Body) -> Val<'_> {
-    match body {
-        Body::Empty => Val::Null,
-        Body::Json(value) => Val::of(value),
-        Body::Text(text) => Val::text(text),
-        Body::Form(pairs) => {
-            let mut map: Vec<(Val<'_>, Val<'_>)> = Vec::with_capacity(pairs.len());
-            let mut seen = std::collections::BTreeSet::new();
-            for (name, value) in pairs {
-                if seen.insert(name) {
-                    map.push((Val::text(name), Val::text(value)));
-                }
-            }
-            Val::Map(Rc::new(map))
-        }
-    }
 }

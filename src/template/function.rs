@@ -19,7 +19,7 @@ use jiff::{
 use super::{
     node::{Function, Math, Part},
     number,
-    value::{Fault, Val},
+    value::{Budget, Fault, Val},
 };
 
 type Outcome<'a> = Result<Val<'a>, Fault>;
@@ -136,7 +136,7 @@ fn to_string<'a>(value: &Val<'a>) -> Outcome<'a> {
         Val::Null | Val::List(_) | Val::Map(_) | Val::Array(_) | Val::Object(_) => {
             return refuse("string", value);
         }
-        other => Cow::Owned(other.to_text()?),
+        other => Cow::Owned(other.to_text(&mut Budget::new())?),
     };
     Ok(Val::Text(text))
 }

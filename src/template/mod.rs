@@ -20,15 +20,15 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-pub use self::names::EVENT_FIELDS;
 use self::{
     eval::Evaluator,
     lower::Lowered,
     node::Node,
     text::Part,
     types::Type,
-    value::{Fault, Val},
+    value::{Budget, Fault, Val},
 };
+pub use self::{names::EVENT_FIELDS, number::is_rounded};
 use crate::event::{Body, Record};
 
 /// The variables an expression may read; what is `None` is null.
@@ -242,18 +242,39 @@ impl Template {
     /// One whole `{{ }}` keeps its type; anything else is a text, in which null is empty and lists and objects are JSON.
     ///
     /// # Errors
-    /// When an expression cannot be computed.
+    /// When an expression cannot be computed, or the result takes more than 1 MiB.
     pub fn render(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
-        if let [Piece::Expression(node)] = self.pieces.as_slice() {
-            let value = Evaluator::new(scope).eval(node)?;
-            return Ok(value.to_json()?);
-        }
+        self.compute(&mut Evaluator::new(scope))
+    }
+
+    /// As [`Self::render`], of what tells one thing from another.
+    ///
+    /// # Errors
+    /// As [`Self::render`], and when a number beyond 2^53 was met that may not be the one that was sent: two things
+    /// would become one.
+    pub fn render_key(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
         let mut evaluator = Evaluator::new(scope);
+        let key = self.compute(&mut evaluator)?;
+        if evaluator.is_rounded() {
+            return Err(EvalError {
+                message: "a number that is too large to be kept exactly".to_owned(),
+            });
+        }
+        Ok(key)
+    }
+
+    fn compute<'a>(&'a self, evaluator: &mut Evaluator<'a>) -> Result<Value, EvalError> {
+        let mut left = Budget::new();
+        if let [Piece::Expression(node)] = self.pieces.as_slice() {
+            return Ok(evaluator.eval(node)?.to_json(&mut left)?);
+        }
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
-                Piece::Expression(node) => text.push_str(&evaluator.eval(node)?.to_text()?),
+                Piece::Expression(node) => {
+                    text.push_str(&evaluator.eval(node)?.to_text(&mut left)?);
+                }
             }
             value::bounded(text.len())?;
         }

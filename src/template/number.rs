@@ -74,6 +74,12 @@ pub(super) fn whole_of(double: f64) -> Option<i128> {
     (double.fract() == 0.0 && double.abs() <= LIMIT).then_some(double as i128)
 }
 
+/// From 2^53 on not every whole number is a double, so one that was read as a double may have been another.
+pub fn is_rounded(double: f64) -> bool {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
+    double.abs() >= EXACT_MAX
+}
+
 /// The nearest double.
 #[expect(
     clippy::as_conversions,

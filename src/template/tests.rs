@@ -615,7 +615,7 @@ fn what_is_read_is_known_exactly() {
 fn nothing_runs_or_grows_without_end() {
     let list = |n: usize| Value::Array((0..n).map(Value::from).collect());
     let text = "x".repeat(200_000);
-    let record = record(json!({"L": list(2000), "T": text}));
+    let record = record(json!({"L": list(2000), "M": list(50_000), "T": text}));
     let scope = Scope {
         record: Some(&record),
         ..Scope::default()
@@ -647,15 +647,66 @@ fn nothing_runs_or_grows_without_end() {
             "record.T + record.T + record.T + record.T + record.T + record.T",
             "builds more than 1048576 bytes or items",
         ),
+        // A list is paid for before its items are.
+        (
+            "record.L.exists(x, record.M.exists(y, true) && x < 0)",
+            "takes more than 1000000 steps",
+        ),
+        // What is built is small, what is given is not.
+        (
+            "[record, record, record, record, record, record]",
+            "builds more than 1048576 bytes or items",
+        ),
+        (
+            "record.L.map(x, record.T)",
+            "builds more than 1048576 bytes or items",
+        ),
+        (
+            "{'a': [record.T, record.T, record.T], 'b': [record.T, record.T, record.T]}",
+            "builds more than 1048576 bytes or items",
+        ),
+        ("[record.T, record.T, record.T, record.T].size()", "4"),
     ];
-    for (text, expected) in cases {
-        let template = Template::compile(&format!("{{{{ {text} }}}}"), Place::Route).unwrap();
-        let outcome = match template.render(&scope) {
+    let outcome = |text: &str| {
+        let template = Template::compile(text, Place::Route).unwrap();
+        match template.render(&scope) {
             Ok(value) => value.to_string(),
             Err(error) => error.message,
-        };
-        assert_eq!(outcome, expected, "{text}");
+        }
+    };
+    for (text, expected) in cases {
+        assert_eq!(outcome(&format!("{{{{ {text} }}}}")), expected, "{text}");
     }
+    // All of a text counts, before it is there.
+    let text = "{{ [record.T, record.T, record.T] }} {{ {'a': record.T, 'b': record.M} }}";
+    assert_eq!(outcome(text), "builds more than 1048576 bytes or items");
+}
+
+#[test]
+fn a_form_is_made_a_map_once_and_searching_it_is_paid_for() {
+    let pairs = (0..100_000).map(|it| (format!("k{it}"), String::new()));
+    let body = Body::Form(pairs.collect());
+    let scope = Scope {
+        body: Some(&body),
+        ..Scope::default()
+    };
+    let template = |text: &str| Template::compile(text, Place::Read).unwrap();
+    let mentions = template(&"{{ size(body) }}".repeat(100));
+    assert_eq!(mentions.render(&scope), Ok("100000".repeat(100).into()));
+    let mut evaluator = Evaluator::new(&scope);
+    for _ in 0..2 {
+        mentions.compute(&mut evaluator).unwrap();
+    }
+    let maps: Vec<_> = (0..2)
+        .map(|_| evaluator.eval(&Node::Var(node::Var::Body)))
+        .collect();
+    let [Ok(Val::Map(one)), Ok(Val::Map(two))] = maps.as_slice() else {
+        panic!("{maps:?}");
+    };
+    assert!(std::rc::Rc::ptr_eq(one, two));
+    let searches = template(&"{{ body.k99999 }}".repeat(900));
+    let error = searches.render(&scope).unwrap_err();
+    assert_eq!(error.message, "takes more than 1000000 steps");
 }
 
 #[test]

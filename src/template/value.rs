@@ -1,12 +1,13 @@
 //! The values an expression works on: read in place from JSON, converted one by one and only when used.
 
-use std::{borrow::Cow, cmp::Ordering, rc::Rc};
+use std::{borrow::Cow, cmp::Ordering, collections::BTreeSet, io, rc::Rc};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use super::{EvalError, number};
-use crate::event::Record;
+use super::{EvalError, node::Literal, number};
+use crate::event::{Body, Record};
 
 /// Longest text, and most list items, an expression may build.
 const BUILT_MAX: usize = 1 << 20;
@@ -19,6 +20,45 @@ pub(super) fn bounded(size: usize) -> Result<(), Fault> {
         )));
     }
     Ok(())
+}
+
+/// What a result may still grow by, in bytes of JSON or text.
+pub(super) struct Budget(usize);
+
+impl Budget {
+    /// As much as an expression may build.
+    pub(super) const fn new() -> Self {
+        Self(BUILT_MAX)
+    }
+
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
+        match self.0.checked_sub(bytes) {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => bounded(usize::MAX),
+        }
+    }
+
+    /// What a value that came in takes as JSON, counted before it is copied.
+    fn spend_on(&mut self, value: &impl Serialize) -> Result<(), Fault> {
+        serde_json::to_writer(&mut *self, value).or_else(|_over| bounded(usize::MAX))
+    }
+}
+
+/// Counts, and keeps nothing.
+impl io::Write for Budget {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.spend(bytes.len()) {
+            Ok(()) => Ok(bytes.len()),
+            Err(_over) => Err(io::ErrorKind::FileTooLarge.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Why an expression has no value. Never holds record content.
@@ -93,6 +133,34 @@ impl<'a> Val<'a> {
         Self::Text(Cow::Borrowed(text))
     }
 
+    pub(super) fn of_literal(literal: &'a Literal) -> Self {
+        match literal {
+            Literal::Null => Self::Null,
+            Literal::Bool(it) => Self::Bool(*it),
+            Literal::Int(it) => Self::Int(*it),
+            Literal::Uint(it) => Self::Uint(*it),
+            Literal::Double(it) => Self::Double(*it),
+            Literal::Text(it) => Self::text(it),
+            Literal::Bytes(it) => Self::Bytes(Rc::new(it.clone())),
+            Literal::Type(it) => Self::Type(it),
+        }
+    }
+
+    /// As [`Body::to_value`] has it, without a copy of its texts.
+    pub(super) fn of_body(body: &'a Body) -> Self {
+        match body {
+            Body::Empty => Self::Null,
+            Body::Json(value) => Self::of(value),
+            Body::Text(text) => Self::text(text),
+            Body::Form(pairs) => {
+                let mut seen = BTreeSet::new();
+                let firsts = pairs.iter().filter(|(name, _)| seen.insert(name));
+                let map = firsts.map(|(name, value)| (Self::text(name), Self::text(value)));
+                Self::Map(Rc::new(map.collect()))
+            }
+        }
+    }
+
     /// A record as a whole is an object of the values it has.
     pub(super) const fn of_record(record: &'a Record) -> Self {
         Self::Object(&record.values)
@@ -116,13 +184,13 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// Items of a list, keys of a map; what a comprehension goes through. `None` for anything else.
-    pub(super) fn items(&self) -> Option<Vec<Self>> {
+    /// Items of a list, keys of a map; what a comprehension goes through, one by one. `None` for anything else.
+    pub(super) fn items<'v>(&'v self) -> Option<Box<dyn Iterator<Item = Self> + 'v>> {
         match self {
-            Self::List(list) => Some(list.as_ref().clone()),
-            Self::Array(array) => Some(array.iter().map(Self::of).collect()),
-            Self::Map(map) => Some(map.iter().map(|(key, _)| key.clone()).collect()),
-            Self::Object(object) => Some(object.keys().map(|key| Self::text(key)).collect()),
+            Self::List(list) => Some(Box::new(list.iter().cloned())),
+            Self::Array(array) => Some(Box::new(array.iter().map(Self::of))),
+            Self::Map(map) => Some(Box::new(map.iter().map(|(key, _)| key.clone()))),
+            Self::Object(object) => Some(Box::new(object.keys().map(|key| Self::text(key)))),
             Self::Null
             | Self::Bool(_)
             | Self::Int(_)
@@ -133,6 +201,26 @@ impl<'a> Val<'a> {
             | Self::Time(_)
             | Self::Span(_)
             | Self::Type(_) => None,
+        }
+    }
+
+    /// Bytes of a text, items of a list or map; 0 for anything else.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Text(it) => it.len(),
+            Self::Bytes(it) => it.len(),
+            Self::List(it) => it.len(),
+            Self::Map(it) => it.len(),
+            Self::Array(it) => it.len(),
+            Self::Object(it) => it.len(),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Uint(_)
+            | Self::Double(_)
+            | Self::Time(_)
+            | Self::Span(_)
+            | Self::Type(_) => 0,
         }
     }
 
@@ -168,19 +256,14 @@ impl<'a> Val<'a> {
             (Self::Span(a), Self::Span(b)) => a == b,
             (Self::Type(a), Self::Type(b)) => a == b,
             (Self::List(_) | Self::Array(_), Self::List(_) | Self::Array(_)) => {
-                let (a, b) = (
-                    self.items().unwrap_or_default(),
-                    other.items().unwrap_or_default(),
-                );
-                a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.equals(b))
+                let items = self.items().into_iter().flatten();
+                let others = other.items().into_iter().flatten();
+                self.size() == other.size() && items.zip(others).all(|(a, b)| a.equals(&b))
             }
             (Self::Map(_) | Self::Object(_), Self::Map(_) | Self::Object(_)) => {
-                let (a, b) = (
-                    self.items().unwrap_or_default(),
-                    other.items().unwrap_or_default(),
-                );
-                a.len() == b.len()
-                    && a.iter().all(|key| match (self.get(key), other.get(key)) {
+                let mut keys = self.items().into_iter().flatten();
+                self.size() == other.size()
+                    && keys.all(|key| match (self.get(&key), other.get(&key)) {
                         (Ok(Some(a)), Ok(Some(b))) => a.equals(&b),
                         _ => false,
                     })
@@ -208,8 +291,10 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// As JSON: bytes as base64, times as RFC 3339, durations as seconds with an `s`.
-    pub(super) fn to_json(&self) -> Result<Value, Fault> {
+    /// As JSON, within what is left: bytes as base64, times as RFC 3339, durations as seconds with an `s`.
+    pub(super) fn to_json(&self, left: &mut Budget) -> Result<Value, Fault> {
+        // A number, a comma or a bracket: no value takes less.
+        left.spend(1)?;
         Ok(match self {
             Self::Null => Value::Null,
             Self::Bool(it) => Value::Bool(*it),
@@ -218,22 +303,31 @@ impl<'a> Val<'a> {
             Self::Double(it) => Number::from_f64(*it)
                 .map(Value::Number)
                 .ok_or_else(|| Fault::new("a double that is not finite has no JSON"))?,
-            Self::Array(it) => Value::Array(it.to_vec()),
-            Self::Object(it) => Value::Object((*it).clone()),
-            Self::List(it) => Value::Array(it.iter().map(Self::to_json).collect::<Result<_, _>>()?),
-            Self::Map(it) => Value::Object(
-                it.iter()
-                    .map(|(key, value)| Ok((key.to_text()?, value.to_json()?)))
-                    .collect::<Result<_, Fault>>()?,
-            ),
+            Self::Array(it) => {
+                left.spend_on(it)?;
+                Value::Array(it.to_vec())
+            }
+            Self::Object(it) => {
+                left.spend_on(it)?;
+                Value::Object((*it).clone())
+            }
+            Self::List(it) => {
+                let items = it.iter().map(|it| it.to_json(left));
+                Value::Array(items.collect::<Result<_, _>>()?)
+            }
+            Self::Map(it) => {
+                let entries = it.iter();
+                let entries = entries.map(|(key, it)| Ok((key.to_text(left)?, it.to_json(left)?)));
+                Value::Object(entries.collect::<Result<_, Fault>>()?)
+            }
             Self::Text(_) | Self::Bytes(_) | Self::Time(_) | Self::Span(_) | Self::Type(_) => {
-                Value::String(self.to_text()?)
+                Value::String(self.to_text(left)?)
             }
         })
     }
 
-    /// As part of a text: null is empty, lists and maps are JSON.
-    pub(super) fn to_text(&self) -> Result<String, Fault> {
+    /// As part of a text, within what is left: null is empty, lists and maps are JSON.
+    pub(super) fn to_text(&self, left: &mut Budget) -> Result<String, Fault> {
         use base64::{Engine, engine::general_purpose::STANDARD};
         Ok(match self {
             Self::Null => String::new(),
@@ -241,13 +335,19 @@ impl<'a> Val<'a> {
             Self::Int(it) => it.to_string(),
             Self::Uint(it) => it.to_string(),
             Self::Double(it) => it.to_string(),
-            Self::Text(it) => it.to_string(),
-            Self::Bytes(it) => STANDARD.encode(it.as_slice()),
+            Self::Text(it) => {
+                left.spend(it.len())?;
+                it.to_string()
+            }
+            Self::Bytes(it) => {
+                left.spend(it.len())?;
+                STANDARD.encode(it.as_slice())
+            }
             Self::Time(it) => it.to_string(),
             Self::Span(it) => format!("{}s", it.as_secs_f64()),
             Self::Type(it) => (*it).to_owned(),
             Self::List(_) | Self::Map(_) | Self::Array(_) | Self::Object(_) => {
-                self.to_json()?.to_string()
+                self.to_json(left)?.to_string()
             }
         })
     }

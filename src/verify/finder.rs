@@ -9,18 +9,23 @@ use secrecy::{ExposeSecret, SecretString};
 /// What an escape of JSON begins with: JSON within JSON has several of them, in an encoded form it is encoded too.
 const BACKSLASH: &str = r"(?:\\|%(?:25)*5[Cc])";
 
+/// What an entity of XML ends with; in a form it is encoded.
+const SEMICOLON: &str = "(?:;|%(?:25)*3[Bb])";
+
 /// Secrets to look for.
 #[derive(Clone, Debug)]
 pub(super) struct Finder {
     secrets: Vec<Secret>,
     /// Whether one of them can be written with a `+`.
     has_space: bool,
+    /// Whether one of them can be written with an entity of XML.
+    has_markup: bool,
 }
 
 #[derive(Clone)]
 struct Secret {
     plain: SecretString,
-    /// Each of its characters as itself, percent-encoded or as an escape of JSON. `None` never happens: the pattern
+    /// Each of its characters as itself, percent-encoded, as an escape of JSON or an entity of XML. `None` never happens: the pattern
     /// is well-formed and may have any size.
     written: Option<Regex>,
 }
@@ -40,10 +45,15 @@ impl Finder {
             .filter(|it| !it.expose_secret().is_empty())
             .map(Secret::new)
             .collect();
-        let has_space = secrets
-            .iter()
-            .any(|it| it.plain.expose_secret().contains(' '));
-        Self { secrets, has_space }
+        let has = |one: fn(char) -> bool| {
+            let mut secrets = secrets.iter();
+            secrets.any(|it| it.plain.expose_secret().contains(one))
+        };
+        Self {
+            has_space: has(|it| it == ' '),
+            has_markup: has(|it| entity(it).is_some()),
+            secrets,
+        }
     }
 
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
@@ -74,7 +84,9 @@ impl Finder {
 
     /// Whether a secret can stand in it only as it is.
     fn is_plain(&self, text: &[u8]) -> bool {
-        memchr2(b'\\', b'%', text).is_none() && !(self.has_space && memchr(b'+', text).is_some())
+        memchr2(b'\\', b'%', text).is_none()
+            && !(self.has_space && memchr(b'+', text).is_some())
+            && !(self.has_markup && memchr(b'&', text).is_some())
     }
 }
 
@@ -118,7 +130,7 @@ fn pattern(secret: &str) -> String {
     format!("(?-u){}", ways.concat())
 }
 
-/// The longest first: `%25` is one percent sign, and `\u0075` is no escaped `u`.
+/// The longest first: `&amp;` is one ampersand, `%25` one percent sign, and `\u0075` is no escaped `u`.
 fn ways_to_write(character: char, before: &str) -> String {
     let mut buffer = [0; 4];
     let bytes = character.encode_utf8(&mut buffer).as_bytes();
@@ -135,7 +147,26 @@ fn ways_to_write(character: char, before: &str) -> String {
         '\t' => format!("|{BACKSLASH}t"),
         _ => String::new(),
     };
-    format!("(?:{before}{escape}|{before}(?:{percent}|{literal}{special}))")
+    let entity = entity(character).map_or(String::new(), |name| {
+        let code = u32::from(character);
+        let number = format!("(?:#|%(?:25)*23)(?:0*{code}|[xX]0*(?i:{code:x}))");
+        // In XML within XML it is `&amp;`, in JSON it may be an escape.
+        let ampersand = format!("(?:&|%(?:25)*26|{before}{BACKSLASH}u0026)(?:amp{SEMICOLON})*");
+        format!("{ampersand}(?:{name}|{number}){SEMICOLON}|")
+    });
+    format!("(?:{entity}{before}{escape}|{before}(?:{percent}|{literal}{special}))")
+}
+
+/// The entity of a character that XML and HTML do not take as it is.
+const fn entity(character: char) -> Option<&'static str> {
+    match character {
+        '&' => Some("amp"),
+        '<' => Some("lt"),
+        '>' => Some("gt"),
+        '"' => Some("quot"),
+        '\'' => Some("apos"),
+        _ => None,
+    }
 }
 
 fn joined<T>(items: &[T], between: &str, write: impl Fn(&T) -> String) -> String {
@@ -193,9 +224,28 @@ mod tests {
     }
 
     #[test]
+    fn no_entity_of_xml_hides_a_secret() {
+        let secret = r#"a&b<c>"'d"#;
+        for text in [
+            "a&amp;b&lt;c&gt;&quot;&apos;d",
+            "a&#38;b&#060;c&#x3E;&#X22;&#39;d",
+            "a&amp;amp;b&amp;lt;c>&amp;#34;'d",
+            "a%26amp%3Bb%26lt%3Bc%26gt%3B%26%2334%3B%2526%23x27%3bd",
+            r#"a\u0026amp;b\u0026lt;c>\"&#x27;d"#,
+            secret,
+        ] {
+            check(&[secret], text, &[(0, text.len())]);
+        }
+        check(&[secret], "a&ampb&lt;c&gt;&quot;&apos;d", &[]);
+        check(&["a&"], "-a&amp;-", &[(1, 7)]);
+    }
+
+    #[test]
     fn many_backslashes_take_no_time() {
         let text = format!("a{}aaaaaaaaaaaaaaaa", "\\".repeat(200_000));
         check(&["aaaaaaaaaaaa"], &text, &[(0, text.len())]);
+        let text = format!("{}u0026amp;a", "\\".repeat(200_000));
+        check(&["&a"], &text, &[(199_999, text.len())]);
     }
 
     /// One of the ways in which encoders write a character, by `way`.

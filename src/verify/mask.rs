@@ -79,24 +79,33 @@ impl Mask {
                 for (name, value) in pairs.iter_mut() {
                     masked |= self.mask_text(name) | self.mask_text(value);
                 }
-                if masked || self.finder.is_in(bytes) || reads_otherwise(bytes, pairs) {
-                    form_urlencoded::Serializer::new(String::new())
-                        .extend_pairs(pairs)
-                        .finish()
-                        .into()
+                if !masked && !self.finder.is_in(bytes) && !reads_otherwise(bytes, pairs) {
+                    return bytes.clone();
+                }
+                let form = form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(pairs)
+                    .finish();
+                if self.finder.is_in(form.as_bytes()) {
+                    // It lies across a name and its value, or across pairs.
+                    self.mask_whole(form, body)
                 } else {
-                    bytes.clone()
+                    form.into()
                 }
             }
             Ok(Body::Text(text)) => {
-                self.mask_text(text);
-                let stored = Bytes::from(std::mem::take(text));
-                // What was no form or JSON because of the secret may be one without it.
-                *body = Body::parse(&stored, None);
-                stored
+                let text = std::mem::take(text);
+                self.mask_whole(text, body)
             }
             Err(_) => self.mask_bytes(bytes),
         }
+    }
+
+    /// What was no form or JSON because of the secret may be one without it, and the other way round.
+    fn mask_whole(&self, mut text: String, body: &mut Result<Body, Undecodable>) -> Bytes {
+        self.mask_text(&mut text);
+        let stored = Bytes::from(text);
+        *body = Body::parse(&stored, None);
+        stored
     }
 
     fn mask_value(&self, value: &mut Value) -> Found {
@@ -352,6 +361,28 @@ mod tests {
         assert_eq!(Body::parse(&stored.into(), None), body);
         let parts = b"--b\r\nContent-Disposition: form-data; name=k\r\n\r\na b/c\r\n--b--\r\n";
         assert_eq!(mask(&["a b/c"], parts).0, "k=***");
+    }
+
+    #[test]
+    fn a_secret_that_lies_across_the_parts_of_a_form_is_masked_too() {
+        for (secret, form, expected) in [
+            (
+                "key=abcdef123456",
+                "x=1&key=abcdef123456&y=2",
+                "x=1&***&y=2",
+            ),
+            ("key=abcdef123456", "key=abcdef123456", "***"),
+            ("abcdef&key=123456", "x=abcdef&key=123456", "x=***"),
+            (
+                "key=abc f123456",
+                "key=abc+f123456&t=key%3Dabc+f123456",
+                "***&t=***",
+            ),
+        ] {
+            let (stored, body) = mask(&[secret], form.as_bytes());
+            assert_eq!(stored, expected);
+            assert_eq!(Body::parse(&stored.into(), None), body);
+        }
     }
 
     #[test]

@@ -74,6 +74,34 @@ impl Verifier {
         Self { proof, mask }
     }
 
+    /// What can be told before the body is read: [`Self::verify`] would refuse it for the same reason, whatever the body.
+    ///
+    /// # Errors
+    /// The first proof that does not hold, if it needs no body.
+    pub fn verify_head(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        query: &str,
+    ) -> Result<(), Refusal> {
+        self.check_head(peer, headers)?;
+        for (name, accepted) in &self.proof.query {
+            if check_query_of_line(name, accepted, query)?.is_none() {
+                // This one may be in the body, and is the first that is told to be wrong.
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_head(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Refusal> {
+        let proof = &self.proof;
+        check_address(&proof.allow_from, peer)?;
+        check_headers(&proof.headers, headers)?;
+        check_bearer(&proof.bearer, headers)?;
+        check_basic(&proof.basic, headers)
+    }
+
     /// All listed kinds of proof must hold; within one, any listed value. `body` is what `raw.body` was read as.
     ///
     /// # Errors
@@ -84,10 +112,7 @@ impl Verifier {
         mut body: Result<Body, Undecodable>,
     ) -> Result<Notification, Refusal> {
         let proof = &self.proof;
-        check_address(&proof.allow_from, raw.peer)?;
-        check_headers(&proof.headers, raw.headers)?;
-        check_bearer(&proof.bearer, raw.headers)?;
-        check_basic(&proof.basic, raw.headers)?;
+        self.check_head(raw.peer, raw.headers)?;
         check_query(&proof.query, raw, &body)?;
         if let Some(hmac) = &proof.hmac {
             signature::check(hmac, raw, &body)?;
@@ -185,13 +210,7 @@ fn check_query(
     body: &Result<Body, Undecodable>,
 ) -> Result<(), Refusal> {
     for (name, accepted) in listed {
-        let in_line: Vec<_> = form_urlencoded::parse(raw.query.as_bytes())
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value)
-            .collect();
-        if !in_line.is_empty() {
-            let values = in_line.iter().map(|it| it.as_bytes());
-            any_of(values, accepted, Refusal::MissingQuery, Refusal::WrongQuery)?;
+        if check_query_of_line(name, accepted, raw.query)?.is_some() {
             continue;
         }
         let Ok(body) = body else {
@@ -208,6 +227,23 @@ fn check_query(
         )?;
     }
     Ok(())
+}
+
+/// `None` where the parameter is not in the request line.
+fn check_query_of_line(
+    name: &str,
+    accepted: &[SecretString],
+    query: &str,
+) -> Result<Option<()>, Refusal> {
+    let in_line: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value)
+        .collect();
+    if in_line.is_empty() {
+        return Ok(None);
+    }
+    let values = in_line.iter().map(|it| it.as_bytes());
+    any_of(values, accepted, Refusal::MissingQuery, Refusal::WrongQuery).map(Some)
 }
 
 /// A delete's token may be null (seen in real callbacks), so another secret must speak for it then.

@@ -54,6 +54,10 @@ impl Case {
         self.verify(Body::of_request(&self.body, content_type, &self.query))
     }
 
+    fn head(&self) -> Result<(), Refusal> {
+        Verifier::new(self.proof.clone()).verify_head(self.peer, &self.headers, &self.query)
+    }
+
     fn verify(&self, body: Result<Body, Undecodable>) -> Result<Notification, Refusal> {
         let raw = RawNotification {
             source: &SourceName::new("crm"),
@@ -429,4 +433,47 @@ fn a_query_read_as_body_is_kept_masked() {
         .query("k=key%20one&lead=1&flag")
         .notification();
     assert_eq!(notification.unwrap().stored(), "k=***&lead=1&flag=");
+}
+
+#[test]
+fn the_head_alone_refuses_only_what_is_refused_with_any_body() {
+    let proof = Proof {
+        query: ["a", "b"]
+            .map(|it| (it.to_owned(), vec![it.repeat(12).into()]))
+            .into(),
+        bearer: vec!["bearer-secret".into()],
+        token: vec!["token-secret".into()],
+        allow_from: vec!["192.0.2.0/24".parse().unwrap()],
+        ..Proof::default()
+    };
+    let with = |query: &str| {
+        case(proof.clone())
+            .query(query)
+            .header("authorization", "bearer bearer-secret")
+    };
+    let right = "a=aaaaaaaaaaaa&b=bbbbbbbbbbbb";
+    for told in ["", "a=aaaaaaaaaaaa", "b=bbbbbbbbbbbb", right] {
+        assert_eq!(with(told).head(), Ok(()), "{told}");
+    }
+    // It says of `a` first that it is missing, and that only the body tells.
+    assert_eq!(with("b=wrong").head(), Ok(()));
+    for (case, refusal) in [
+        (with("a=wrong"), Refusal::WrongQuery),
+        (with("a=aaaaaaaaaaaa&b=wrong"), Refusal::WrongQuery),
+        (with(right).peer("198.51.100.1"), Refusal::AddressNotAllowed),
+        (case(proof.clone()).query(right), Refusal::MissingBearer),
+    ] {
+        assert_eq!(case.head(), Err(refusal));
+        for body in [
+            "",
+            r#"{"query_params":{"a":"aaaaaaaaaaaa"},"token":"token-secret"}"#,
+        ] {
+            assert_eq!(case_of(&case, body), Err(refusal));
+        }
+    }
+}
+
+fn case_of(case: &Case, body: &str) -> Result<(), Refusal> {
+    let body = Body::parse(&Bytes::copy_from_slice(body.as_bytes()), None);
+    case.verify(body).map(|_| ())
 }

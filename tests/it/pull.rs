@@ -347,6 +347,10 @@ async fn only_a_token_of_the_destination_opens_it() {
             setup.post(&path, "bi-token", body()).await.0,
             StatusCode::OK
         );
+        let lower = setup.client.post(format!("{}/{path}", setup.base));
+        let lower = lower.header("authorization", "bearer  bi-token");
+        let lower = lower.json(&body()).send().await.unwrap();
+        assert_eq!(lower.status(), StatusCode::OK, "{action}");
     }
     let (status, _) = setup
         .post("audit/ack", "bi-token", json!({ "id": "1" }))

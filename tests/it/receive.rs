@@ -386,10 +386,36 @@ async fn refused_requests_are_kept_without_their_values() {
     };
     assert_eq!((refused.reason, refused.method), ("wrong_header", "POST"));
     assert_eq!(refused.query_bytes, SECRET.len() + 2);
-    assert_eq!(refused.body_bytes, Some(SECRET.len()));
+    assert_eq!(refused.body_bytes, None);
     assert_eq!(refused.peer.to_string(), "127.0.0.1");
     let values: Vec<_> = refused.headers.iter().map(|it| it.value_bytes).collect();
     assert!(values.contains(&(SECRET.len() + 1)));
+}
+
+#[tokio::test]
+async fn who_is_surely_not_proven_is_answered_before_the_body_comes() {
+    let app = App::start().await;
+    let head = "POST /in/hook HTTP/1.1\r\nhost: test\r\ncontent-length: 1000\r\n";
+    for (header, reason) in [
+        ("", "missing_header"),
+        ("x-zohook-secret: wrong\r\n", "wrong_header"),
+    ] {
+        let mut stream = app.connect().await;
+        let request = format!("{head}{header}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = within(Answer::read_from(&mut stream)).await;
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (401, r#"{"error":"Unauthorized"}"#)
+        );
+        assert_eq!(app.reasons("hook").last(), Some(&reason));
+    }
+    let bomb = gzip(&vec![b' '; 64 * 1024 + 1]);
+    let gzipped = "content-encoding: gzip\r\n";
+    assert_eq!(
+        app.request("POST /in/hook", gzipped, &bomb).await.status,
+        401
+    );
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, Query, State},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     routing::post,
 };
 use clock::Clock;
@@ -27,6 +27,7 @@ use self::{
     leases::{Lease, Leases},
     token::consumer,
 };
+use super::access::bearer;
 use crate::{
     deliver::{Metrics, PullSettings, structured},
     event::{Delivery, DestinationName, QuarantineReason, Settled, Settlement},
@@ -44,8 +45,8 @@ const EVENTS_MAX: usize = 1_000;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Longest wait for an event.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// And the shortest: the store needs a moment to look.
-const WAIT_MIN: Duration = Duration::from_millis(50);
+/// The shortest wait before a write that failed is tried again.
+const WRITE_AGAIN_MIN: Duration = Duration::from_millis(50);
 /// Longest wait that a nack may ask for.
 const DELAY_MAX: Duration = Duration::from_hours(12);
 /// Bytes of an ack or nack.
@@ -100,11 +101,11 @@ async fn lease(
         return Err(Refusal::TooManyLeased);
     }
     let max = ask.max.unwrap_or(EVENTS_DEFAULT).clamp(1, EVENTS_MAX);
-    let due = state.store.due(&caller.destination, max.min(room));
-    let due = tokio::time::timeout(wait.clamp(WAIT_MIN, WAIT_MAX), due);
+    let (max, wait) = (max.min(room), wait.min(WAIT_MAX));
+    let due = state.store.due_within(&caller.destination, max, wait);
     let due = tokio::select! {
         biased;
-        due = due => due.unwrap_or_default(),
+        due = due => due,
         () = state.stopping.cancelled() => vec![],
     };
     // No await from here on: a consumer that hangs up must not take a delivery along.
@@ -222,10 +223,7 @@ impl PullState {
     }
 
     fn caller(&self, destination: String, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let token = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
-            .ok_or(Refusal::NoToken)?;
+        let token = bearer(headers).ok_or(Refusal::NoToken)?;
         let destination = DestinationName::new(destination);
         let settings = self
             .destinations
@@ -234,7 +232,8 @@ impl PullState {
             .get(&destination)
             .map(Arc::clone)
             .ok_or(Refusal::NoSuchDestination)?;
-        let consumer = consumer(&settings.consumers, token).ok_or(Refusal::WrongToken)?;
+        let consumer =
+            consumer(&settings.consumers, token.as_bytes()).ok_or(Refusal::WrongToken)?;
         Ok(Caller {
             destination,
             settings,
@@ -320,7 +319,7 @@ impl PullState {
                     reason,
                     retry_after,
                     ..
-                } if reason != "closed" => self.clock.sleep(retry_after.max(WAIT_MIN)).await,
+                } if reason != "closed" => self.clock.sleep(retry_after.max(WRITE_AGAIN_MIN)).await,
                 StoreError::Unavailable { .. } | StoreError::Unusable { .. } => return,
             }
         }
@@ -351,10 +350,10 @@ impl PullState {
     /// Looks at the oldest that wait.
     async fn expire(self: &Arc<Self>, destination: &DestinationName, keep: Duration) {
         loop {
-            let due = self.store.due(destination, EXPIRE_BATCH);
-            let due = tokio::time::timeout(WAIT_MIN, due)
-                .await
-                .unwrap_or_default();
+            let due = self
+                .store
+                .due_within(destination, EXPIRE_BATCH, Duration::ZERO);
+            let due = due.await;
             let now = self.clock.now();
             let (expired, live): (Vec<_>, Vec<_>) = due
                 .into_iter()
