@@ -13,7 +13,7 @@ use crate::{
     store::Store,
 };
 
-use super::plan::Rules;
+use super::rules::Rules;
 
 /// How often backlogs are looked at. `max` is soft: what is accepted in between is still planned.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -11,6 +11,8 @@ mod parts;
 mod plan;
 mod read;
 mod retry;
+mod room;
+mod rules;
 mod share;
 
 pub use self::{
@@ -18,5 +20,6 @@ pub use self::{
     dispatch::{Dispatcher, Target},
     echo::Writing,
     metrics::Metrics,
-    plan::{Planner, Rules},
+    plan::Planner,
+    rules::Rules,
 };

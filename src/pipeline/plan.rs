@@ -1,6 +1,6 @@
 //! Loop 1: claim → read → plan → finish. Ids are derived, so what a crash repeats does not double.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use clock::Clock;
@@ -10,20 +10,22 @@ use tracing::{debug, warn};
 
 use crate::{
     enrich::Enricher,
-    event::{Change, ChangeOutcome, EnrichedEvent, Fetch, Operation, RecordState, SourceName},
-    route::{self, Listen, Plan, RouteTable, Wants},
+    event::{Body, Change, ChangeOutcome, EnrichedEvent, Operation, RecordState},
+    route::{self, Listen, Plan, Wants},
     store::{Claim, Finish, Seen, Store, StoreError},
 };
 
 use super::{
     Metrics,
     echo::Writing,
-    read::{Read, Reader},
+    read::{Read, Reader, wait_for_store},
     retry::later,
+    room::{Room, bytes_to_plan, places},
+    rules::Rules,
     share::{Place, Shares},
 };
 
-/// Changes out at once, unless the smallest shares come to more. Divided among the orgs and what needs none: with one org
+/// Places for changes that are out, one for each unless it is large, unless the smallest shares come to more. Divided among the orgs and what needs none: with one org
 /// enough to fill ten calls of a hundred ids while ten more are on their way.
 const CLAIMS_MAX: usize = 4096;
 
@@ -38,28 +40,6 @@ const LANDING_AGAIN: Duration = Duration::from_millis(400);
 
 /// A read that is not back so long after we were told to stop is left alone; it changes nothing at Zoho.
 const READ_GRACE: Duration = Duration::from_secs(3);
-
-/// What a reload replaces.
-#[derive(Debug, Default)]
-pub struct Rules {
-    /// Compiled routes.
-    pub routes: RouteTable,
-    /// Of each source, whether its records are read.
-    pub fetch: HashMap<SourceName, Fetch>,
-}
-
-impl Rules {
-    fn fetch(&self, source: &SourceName) -> Fetch {
-        self.fetch.get(source).copied().unwrap_or_default()
-    }
-
-    /// Whether a change's record is asked for, if not for an echo.
-    fn reads(&self, change: &Change, wants: &Wants) -> bool {
-        change.operation != Operation::Delete
-            && wants.listen != Listen::NoRecord
-            && self.fetch(&change.source) != Fetch::Never
-    }
-}
 
 /// Owns loop 1.
 #[derive(Clone)]
@@ -84,6 +64,7 @@ pub struct Planner {
 struct Run {
     permits: Arc<Semaphore>,
     shares: Arc<Shares>,
+    room: Room,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
@@ -96,12 +77,13 @@ impl Planner {
         let parties = self.enricher.connections().saturating_add(1);
         let share = (CLAIMS_MAX / parties).max(SHARE_MIN);
         let places = CLAIMS_MAX.max(share.saturating_mul(parties));
-        let run = Run {
+        let run = Arc::new(Run {
             permits: Arc::new(Semaphore::new(places)),
             shares: Shares::new(self.store.clone(), share),
+            room: Room::new(),
             tasks: TaskTracker::new(),
             cancel,
-        };
+        });
         while let Some((claims, permit)) = self.next(&run).await {
             self.start(claims, permit, &run);
         }
@@ -130,8 +112,12 @@ impl Planner {
             return None;
         }
         let mut permit = first;
-        let more = u32::try_from(claims.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        // `room` was free and only this loop takes permits.
+        let wanted: usize = claims.iter().map(|it| places(&it.change)).sum();
+        let free = run.permits.available_permits();
+        // Where they are so large that they are more than what is free, the next wait until there is something again.
+        let more = wanted.saturating_sub(1).min(free);
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        // So many were free and only this loop takes permits.
         if let Ok(rest) = Arc::clone(&run.permits).try_acquire_many_owned(more) {
             permit.merge(rest);
         }
@@ -140,7 +126,7 @@ impl Planner {
 
     /// What needs no reading is planned here and now and finished together; the rest gets a task each, or is held while
     /// its org has enough to do.
-    fn start(&self, claims: Vec<Claim>, mut permit: OwnedSemaphorePermit, run: &Run) {
+    fn start(&self, claims: Vec<Claim>, mut permit: OwnedSemaphorePermit, run: &Arc<Run>) {
         let rules = self.rules.load_full();
         let mut finished = vec![];
         for claim in claims {
@@ -155,11 +141,11 @@ impl Planner {
                     finished.push(self.plan(&rules, claim, &event, None));
                 }
                 Some(wants) => {
-                    let Some(own) = permit.split(1) else { continue };
+                    let own = permit.split(places(&claim.change).min(permit.num_permits()));
                     let planner = self.clone();
-                    let (rules, cancel) = (Arc::clone(&rules), run.cancel.clone());
-                    run.tasks.spawn(async move {
-                        planner.read_and_finish(&rules, claim, wants, &cancel).await;
+                    let (rules, run) = (Arc::clone(&rules), Arc::clone(run));
+                    run.tasks.clone().spawn(async move {
+                        planner.read_and_finish(&rules, claim, wants, &run).await;
                         drop((own, place));
                     });
                 }
@@ -192,18 +178,14 @@ impl Planner {
             run.shares.pass_on(&connection);
             return Some((claim, None));
         }
-        let (claim, place) = run.shares.take(claim, &connection)?;
+        let places = places(&claim.change);
+        let (claim, place) = run.shares.take(claim, &connection, places)?;
         Some((claim, Some(place)))
     }
 
-    async fn read_and_finish(
-        &self,
-        rules: &Rules,
-        claim: Claim,
-        wants: Wants,
-        cancel: &CancellationToken,
-    ) {
+    async fn read_and_finish(&self, rules: &Rules, claim: Claim, wants: Wants, run: &Run) {
         let started = self.clock.monotonic();
+        let cancel = &run.cancel;
         tokio::select! {
             biased;
             landed = self.writing.landed(&claim.change, &self.clock) => if !landed {
@@ -220,6 +202,7 @@ impl Planner {
             store: &self.store,
             enricher: &self.enricher,
             metrics: &self.metrics,
+            clock: &self.clock,
         };
         let fetch = rules.fetch(&claim.change.source);
         let read = tokio::select! {
@@ -230,25 +213,74 @@ impl Planner {
                 return;
             }
         };
-        let finish = match read {
-            Read::Event { event, seen } => self.plan(rules, claim, &event, seen),
-            Read::Closed { outcome, seen } => Finish {
-                seen,
-                ..closed(claim, outcome)
-            },
+        match read {
+            Read::Event { event, seen } => {
+                self.plan_and_finish(rules, claim, wants, (*event, seen), run)
+                    .await;
+            }
+            Read::Closed { outcome, seen } => {
+                let finish = Finish {
+                    seen,
+                    ..closed(claim, outcome)
+                };
+                self.finish(vec![finish], cancel).await;
+            }
             Read::Again { after, reason } => {
-                debug!(change.id = %claim.change.id, ?after, reason, "change is read again later");
-                self.metrics
-                    .changes_retried
-                    .with_label_values(&[reason])
-                    .inc();
-                self.store.give_back(&claim, later(self.clock.now(), after));
+                self.again(&claim, after, reason);
+                return;
+            }
+        }
+        let took = self.clock.monotonic().saturating_sub(started);
+        self.metrics.plan_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Within the memory that there is for it.
+    async fn plan_and_finish(
+        &self,
+        rules: &Rules,
+        claim: Claim,
+        wants: Wants,
+        (mut event, seen): (EnrichedEvent, Option<Seen>),
+        run: &Run,
+    ) {
+        let no = claim.notification_no;
+        let body_bytes = if wants.body {
+            self.store.body_bytes(no).await
+        } else {
+            Ok(0)
+        };
+        let bytes = match body_bytes {
+            Ok(body_bytes) => bytes_to_plan(&event, body_bytes, wants.sends),
+            Err(error) => return self.again(&claim, wait_for_store(&error), "store"),
+        };
+        let room = tokio::select! {
+            biased;
+            room = run.room.take(bytes) => room,
+            () = run.cancel.cancelled() => {
+                self.store.give_back(&claim, self.clock.now());
                 return;
             }
         };
-        self.finish(vec![finish], cancel).await;
-        let took = self.clock.monotonic().saturating_sub(started);
-        self.metrics.plan_seconds.observe(took.as_secs_f64());
+        if wants.body {
+            event.body = match self.store.body(no).await {
+                // It was read once, before it was accepted; it is gone only when retention was faster than Zoho.
+                Ok(bytes) => bytes.and_then(|it| Body::parse(&it, None).ok()),
+                Err(error) => return self.again(&claim, wait_for_store(&error), "store"),
+            };
+        }
+        let finish = self.plan(rules, claim, &event, seen);
+        drop(event);
+        self.finish(vec![finish], &run.cancel).await;
+        drop(room);
+    }
+
+    fn again(&self, claim: &Claim, after: Duration, reason: &'static str) {
+        debug!(change.id = %claim.change.id, ?after, reason, "change is read again later");
+        self.metrics
+            .changes_retried
+            .with_label_values(&[reason])
+            .inc();
+        self.store.give_back(claim, later(self.clock.now(), after));
     }
 
     /// Returns so long after `cancel`.
@@ -297,10 +329,11 @@ impl Planner {
         loop {
             let wait = match self.store.finish(Arc::clone(&finished)).await {
                 Ok(()) => break,
-                Err(StoreError::Unavailable { retry_after, .. }) => retry_after,
-                Err(error @ StoreError::Unusable { .. }) => {
-                    warn!(%error, "changes stay open: the store cannot be written");
-                    Duration::from_secs(5)
+                Err(error) => {
+                    if matches!(error, StoreError::Unusable { .. }) {
+                        warn!(%error, "changes stay open: the store cannot be written");
+                    }
+                    wait_for_store(&error)
                 }
             };
             tokio::select! {

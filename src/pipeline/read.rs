@@ -1,18 +1,17 @@
-//! What a change needs before it can be planned: the record, the record as it was, the callback's body.
+//! What a change needs before it can be planned: the record, and the record as it was.
 
 use std::{
     collections::{BTreeSet, HashSet},
     time::Duration,
 };
 
+use clock::Clock;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
     enrich::{EnrichError, Enricher, Fields, ReadAnswer, ReadRequest},
-    event::{
-        Body, Change, ChangeOutcome, EnrichedEvent, Fetch, Operation, Record, RecordState, Unread,
-    },
+    event::{Change, ChangeOutcome, EnrichedEvent, Fetch, Operation, Record, RecordState, Unread},
     route::{Listen, Wants},
     store::{Claim, Seen, Snapshot, Store, StoreError},
 };
@@ -22,11 +21,14 @@ use super::{
     echo::{Echo, Explained, Suspicion, judge},
 };
 
+/// A callback of a delete may come so long after one of an edit that was made before it.
+const DELETE_LATE_MAX: Duration = Duration::from_secs(5);
+
 /// What reading came to.
 pub(super) enum Read {
     /// Ready to be planned.
     Event {
-        /// The change with its record.
+        /// The change with its record, yet without its body.
         event: Box<EnrichedEvent>,
         /// What is now known of the record.
         seen: Option<Seen>,
@@ -42,7 +44,7 @@ pub(super) enum Read {
     Again {
         /// Wait so long.
         after: Duration,
-        /// `zoho` or `store`.
+        /// `zoho`, `store` or `missing`.
         reason: &'static str,
     },
 }
@@ -52,6 +54,7 @@ pub(super) struct Reader<'a> {
     pub store: &'a Store,
     pub enricher: &'a Enricher,
     pub metrics: &'a Metrics,
+    pub clock: &'a Clock,
 }
 
 /// The record for one change, before it becomes an event.
@@ -94,12 +97,8 @@ impl Reader<'_> {
     pub(super) async fn read(&self, claim: &Claim, wants: &Wants, fetch: Fetch) -> Read {
         match self.try_read(claim, wants, fetch).await {
             Ok(read) => read,
-            Err(StoreError::Unavailable { retry_after, .. }) => Read::Again {
-                after: retry_after,
-                reason: "store",
-            },
-            Err(StoreError::Unusable { .. }) => Read::Again {
-                after: Duration::from_secs(5),
+            Err(error) => Read::Again {
+                after: wait_for_store(&error),
                 reason: "store",
             },
         }
@@ -129,11 +128,18 @@ impl Reader<'_> {
             };
             match self.record(change, &wish).await {
                 Ok(Some(found)) => found,
-                Ok(None) => Found::unread(if self.store.deleted_meanwhile(claim).await? {
-                    Unread::Deleted
-                } else {
-                    Unread::Missing
-                }),
+                Ok(None) if self.store.deleted_meanwhile(claim).await? => {
+                    Found::unread(Unread::Deleted)
+                }
+                Ok(None) => match self.delete_may_come(change) {
+                    Some(after) => {
+                        return Ok(Read::Again {
+                            after,
+                            reason: "missing",
+                        });
+                    }
+                    None => Found::unread(Unread::Missing),
+                },
                 Err(EnrichError::Retry { after, detail }) => {
                     tracing::debug!(change.id = %change.id, detail, "zoho could not be asked");
                     return Ok(Read::Again {
@@ -152,13 +158,6 @@ impl Reader<'_> {
                 seen: found.seen,
             });
         }
-        let body = if wants.body {
-            let bytes = self.store.body(claim.notification_no).await?;
-            // It was read once, before it was accepted; it is gone only when retention was faster than Zoho.
-            bytes.and_then(|it| Body::parse(&it, None).ok())
-        } else {
-            None
-        };
         let event = EnrichedEvent {
             sequence: change.record.is_some().then_some(claim.sequence),
             change: change.clone(),
@@ -166,12 +165,19 @@ impl Reader<'_> {
             record: found.record,
             before: snapshot.map(|it| it.seen.record),
             read_at: found.read_at,
-            body,
+            body: None,
         };
         Ok(Read::Event {
             event: Box::new(event),
             seen: found.seen,
         })
+    }
+
+    /// How long to wait for the delete that a missing record may mean; `None` when it would have come.
+    fn delete_may_come(&self, change: &Change) -> Option<Duration> {
+        let age = self.clock.now().duration_since(change.accepted_at);
+        let left = DELETE_LATE_MAX.checked_sub(age.unsigned_abs())?;
+        (!left.is_zero()).then_some(left)
     }
 
     async fn snapshot(&self, claim: &Claim) -> Result<Option<Snapshot>, StoreError> {
@@ -280,6 +286,14 @@ impl Wish<'_> {
     ) -> Option<Explained> {
         let read = self.snapshot.map(|it| (&it.seen.record, record));
         self.suspicion?.explain(change, modified_at?, read)
+    }
+}
+
+/// How long to wait after the store could not be read or written.
+pub(super) const fn wait_for_store(error: &StoreError) -> Duration {
+    match error {
+        StoreError::Unavailable { retry_after, .. } => *retry_after,
+        StoreError::Unusable { .. } => Duration::from_secs(5),
     }
 }
 

@@ -22,15 +22,18 @@ pub(super) struct Shares {
 struct Share {
     /// Places taken.
     taken: usize,
+    /// By so many claims.
+    claims: usize,
     /// Claims that were let go for a place and have not come for it yet.
     coming: usize,
 }
 
-/// A place in an org's share, until dropped.
+/// Places in an org's share, until dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     shares: Arc<Shares>,
     connection: ConnectionName,
+    places: usize,
 }
 
 impl Shares {
@@ -42,11 +45,12 @@ impl Shares {
         })
     }
 
-    /// A place for a claim; where its org has none left, the claim is held in the store until there is one.
+    /// Places for a claim; where its org has none left, the claim is held in the store until there are.
     pub(super) fn take(
         self: &Arc<Self>,
         claim: Claim,
         connection: &ConnectionName,
+        places: usize,
     ) -> Option<(Claim, Place)> {
         let mut of = self.of();
         let share = of.entry(connection.clone()).or_default();
@@ -56,10 +60,12 @@ impl Shares {
             self.store.hold(claim, connection.clone());
             return None;
         }
-        share.taken += 1;
+        share.taken += places;
+        share.claims += 1;
         let place = Place {
             shares: Arc::clone(self),
             connection: connection.clone(),
+            places,
         };
         Some((claim, place))
     }
@@ -72,13 +78,15 @@ impl Shares {
         }
     }
 
-    /// As many as there are places for.
+    /// As many as there are places for, if they are as large as those that have one.
     fn let_go(&self, connection: &ConnectionName, share: &mut Share) {
-        // Where none is taken nobody else would ever let one go, should those that are coming not come.
-        let least = usize::from(share.taken == 0);
-        let free = self.each.saturating_sub(share.taken + share.coming);
-        let free = free.max(least);
-        share.coming += self.store.release(connection, free);
+        // Where none has any nobody else would ever let one go, should those that are coming not come.
+        let least = usize::from(share.claims == 0);
+        let size = share.taken.checked_div(share.claims).unwrap_or(1).max(1);
+        let coming = share.coming.saturating_mul(size);
+        let free = self.each.saturating_sub(share.taken.saturating_add(coming));
+        let count = (free / size).max(least);
+        share.coming += self.store.release(connection, count);
     }
 
     fn of(&self) -> MutexGuard<'_, HashMap<ConnectionName, Share>> {
@@ -90,7 +98,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut of = self.shares.of();
         if let Some(share) = of.get_mut(&self.connection) {
-            share.taken = share.taken.saturating_sub(1);
+            share.taken = share.taken.saturating_sub(self.places);
+            share.claims = share.claims.saturating_sub(1);
             self.shares.let_go(&self.connection, share);
         }
     }
@@ -117,7 +126,7 @@ mod tests {
         let shares = Shares::new(store.clone(), 8);
         let claims = store.claim(20).await;
         let taken = claims.into_iter();
-        let places: Vec<_> = taken.filter_map(|it| shares.take(it, &acme)).collect();
+        let places: Vec<_> = taken.filter_map(|it| shares.take(it, &acme, 1)).collect();
         assert_eq!(places.len(), 8);
         drop(places);
         let claims = store.claim(20).await;
@@ -127,6 +136,20 @@ mod tests {
             shares.pass_on(&acme);
         }
         assert_eq!(store.claim(20).await.len(), 4);
+    }
+
+    #[tokio::test]
+    async fn large_claims_take_several_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_with(20, folder.path()).await;
+        let acme = ConnectionName::new("acme");
+        let shares = Shares::new(store.clone(), 8);
+        let claims = store.claim(20).await.into_iter();
+        let mut places: Vec<_> = claims.filter_map(|it| shares.take(it, &acme, 3)).collect();
+        assert_eq!(places.len(), 3, "as long as any place is left");
+        // Two places are too few for one like these, five are not.
+        places.truncate(1);
+        assert_eq!(store.claim(20).await.len(), 1);
     }
 
     /// With one open change of each of so many records.

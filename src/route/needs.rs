@@ -197,6 +197,7 @@ pub(super) fn wants(change: &Change, listening: &[&Prepared]) -> Wants {
         full: reads && listening.iter().any(|it| it.route.full),
         before: needs().any(|it| it.before() || (deleted && it.last_known())),
         body: needs().any(|it| it.body() || (generic && it.default_body)),
+        sends: listening.iter().map(|it| it.route.sends.len()).sum(),
         listen,
     }
 }

@@ -133,6 +133,8 @@ pub struct Wants {
     pub before: bool,
     /// Whether a route, or the default message of a generic event, reads `body`.
     pub body: bool,
+    /// Messages that it may become, at most.
+    pub sends: usize,
 }
 
 /// What is to be read for a change.

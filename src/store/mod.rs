@@ -222,6 +222,14 @@ impl Store {
         self.shared.readers.body(no).await
     }
 
+    /// Bytes of [`Self::body`], without reading it; 0 where there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn body_bytes(&self, no: NotificationNo) -> Result<usize, StoreError> {
+        self.shared.readers.body_bytes(no).await
+    }
+
     /// What was set aside, newest first, at most `limit`.
     ///
     /// # Errors

@@ -124,3 +124,46 @@ async fn check_says_how_much_waits_for_a_destination_that_the_file_lacks() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("no router answers at http://"), "{said}");
 }
+
+/// A burst of large callbacks, each of which becomes three messages that nobody takes: they wait on disk, not in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_large_callbacks_takes_little_memory() {
+    const CALLBACKS: usize = 600;
+    const SENDERS: usize = 24;
+    const PEAK_KIB_MAX: u64 = 480 * 1024;
+    let mut router = Router::new(
+        r#"
+version: 1
+sources:
+  any: { kind: generic, verify: { header: { X-Secret: secret-of-the-test } }, read: { type: com.example.text, key: "{{ body.key }}" } }
+destinations:
+  one: { kind: pull, keep: 1d, consumers: [ { name: bi, token: token-of-the-test } ] }
+  two: { kind: pull, keep: 1d, consumers: [ { name: bi, token: token-of-the-test } ] }
+  three: { kind: pull, keep: 1d, consumers: [ { name: bi, token: token-of-the-test } ] }
+routes:
+  all:
+    on: ["*.*"]
+    send: [ { to: one, body: { all: "{{ body }}" } }, { to: two, body: "{{ body }}" }, { to: three } ]
+"#,
+    );
+    router.start().await;
+    let url = router.url("/in/any");
+    let text = "x".repeat(400_000);
+    let sender = async |sender: usize| {
+        let client = client();
+        for number in (sender..CALLBACKS).step_by(SENDERS) {
+            let body = serde_json::json!({ "key": number.to_string(), "text": text });
+            let request = client.post(&url).header("X-Secret", "secret-of-the-test");
+            let answer = request.json(&body).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        }
+    };
+    futures_util::future::join_all((0..SENDERS).map(sender)).await;
+    until("all to be planned", LONG, async || {
+        router.ledger().await["ledger"]["changes"]["planned"] == CALLBACKS
+    })
+    .await;
+    let peak = router.peak_kib();
+    assert!(peak < PEAK_KIB_MAX, "{peak} KiB");
+    router.stop().await;
+}

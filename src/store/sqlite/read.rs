@@ -30,7 +30,7 @@ use crate::{
 const READERS: usize = 2;
 
 /// What is read back at once into memory; at least one row is.
-const READ_BYTES_MAX: usize = 16 << 20;
+const READ_BYTES_MAX: usize = 4 << 20;
 
 /// What became of a row that was looked for.
 #[derive(Debug)]
@@ -168,6 +168,21 @@ impl Readers {
                     row.get::<_, Vec<u8>>(0).map(Bytes::from)
                 })
                 .optional()
+        })
+        .await
+    }
+
+    /// See [`crate::store::Store::body_bytes`].
+    pub(in crate::store) async fn body_bytes(
+        &self,
+        no: NotificationNo,
+    ) -> Result<usize, StoreError> {
+        self.run(move |connection, _| {
+            let bytes: Option<i64> = connection
+                .prepare_cached("SELECT length(body) FROM notification WHERE no = ?1")?
+                .query_row(params![no.0], |row| row.get(0))
+                .optional()?;
+            Ok(bytes.map_or(0, |it| usize::try_from(it).unwrap_or(usize::MAX)))
         })
         .await
     }

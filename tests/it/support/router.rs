@@ -120,6 +120,16 @@ impl Router {
         assert!(status.unwrap().success());
     }
 
+    /// The most memory it had at once, of this start.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let pid = self.child.as_ref().unwrap().id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let mut lines = status.lines();
+        let peak = lines.find_map(|it| it.strip_prefix("VmHWM:")).unwrap();
+        let kib = peak.trim().strip_suffix(" kB").unwrap();
+        kib.parse().unwrap()
+    }
+
     /// `kill -9`.
     pub(crate) async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
