@@ -132,12 +132,18 @@ impl Auth {
         }
         state.unproven = state.unproven.saturating_add(1);
         if state.unproven >= UNPROVEN_MAX {
+            let again_in = self.renewer.granter.rejected(code.clone());
             tracing::error!(
                 error.code = code.as_str(),
+                ?again_in,
                 "zoho rejects every token it grants: wrong data centre, or the user may not use the api"
             );
-            self.renewer.granter.refuse(code);
         }
+    }
+
+    /// See [`crate::Client::lift_refusal`].
+    pub(crate) fn lift_refusal(&self) {
+        self.renewer.granter.lift_refusal();
     }
 
     /// Why no token can be had now.
