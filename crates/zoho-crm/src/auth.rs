@@ -120,7 +120,7 @@ impl Auth {
 
     /// The API said that this token is no good: no later call uses it. A token that was good once has expired or been
     /// revoked, so it is replaced; one that never was is replaced once.
-    pub(crate) fn reject(&self, token: &Arc<AccessToken>, code: Code) {
+    pub(crate) fn reject(&self, token: &Arc<AccessToken>, code: &Code) {
         let mut state = lock(&self.state);
         let is_current = |it: &Arc<AccessToken>| Arc::ptr_eq(it, token);
         if !state.current.as_ref().is_some_and(is_current) {

@@ -101,9 +101,12 @@ async fn a_blip_of_rejections_stops_an_org_for_seconds_each_time() {
     let rejects = Arc::clone(&blip);
     let zoho = Zoho::start(
         |n, _| granted(n),
-        move |_, _| match rejects.load(Ordering::SeqCst) {
-            true => error(401, "INVALID_TOKEN"),
-            false => json(200, LEAD),
+        move |_, _| {
+            if rejects.load(Ordering::SeqCst) {
+                error(401, "INVALID_TOKEN")
+            } else {
+                json(200, LEAD)
+            }
         },
     )
     .await;
