@@ -106,6 +106,7 @@ impl Core {
         parts.rules.store(rules);
         parts.coming.store(None);
         enricher.apply_limits();
+        enricher.lift_refusals();
         let rules = Arc::clone(&parts.rules);
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();

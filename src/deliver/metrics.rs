@@ -65,7 +65,7 @@ impl Metrics {
         let connected = IntGaugeVec::new(
             Opts::new(
                 "zohook_destination_connected",
-                "1 while the connection to a broker is up, else 0.",
+                "1 while the connection to a broker is up and its exchange and queues were there when last looked for, else 0.",
             ),
             &["destination"],
         )?;

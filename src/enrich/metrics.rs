@@ -112,7 +112,7 @@ impl Metrics {
                 IntGaugeVec::new(
                     Opts::new(
                         "zohook_connection_authorized",
-                        "0 while Zoho refuses a connection's credentials (revoked, wrong client, wrong data centre), else 1. At 0 nothing can be read until a person acts: alert on it.",
+                        "0 while Zoho refuses a connection's credentials (revoked, wrong client) or rejects its tokens (wrong data centre), else 1. At 0 nothing can be read: alert on it. zohook asks again by itself, after 15 minutes, of rejected tokens sooner; a reload or restart asks at once.",
                     ),
                     &["connection"],
                 )?,

@@ -122,7 +122,7 @@ impl Enricher {
 
     /// The same, but a connection that `old` has too, with the same URLs, credentials and timeout, keeps its client, and
     /// with it the token, the credits used, what Zoho refused and the calls in flight. Its new limits hold from
-    /// [`Self::apply_limits`] on.
+    /// [`Self::apply_limits`] on, what Zoho refused until [`Self::lift_refusals`].
     ///
     /// # Errors
     /// When a connection's settings cannot work.
@@ -167,6 +167,13 @@ impl Enricher {
             {
                 tracing::warn!(connection.name = %connection.name, %error, "the limits stay as they were");
             }
+        }
+    }
+
+    /// Credentials that Zoho refused to clients that were kept are tried once more: somebody may have mended them there.
+    pub fn lift_refusals(&self) {
+        for org in self.orgs.values() {
+            org.client.lift_refusal();
         }
     }
 

@@ -1,7 +1,8 @@
 //! What the store tells about itself.
 
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    exponential_buckets,
 };
 
 use super::error::Refusal;
@@ -16,6 +17,7 @@ pub struct Metrics {
     pub(super) used_bytes: IntGauge,
     pub(super) dedup_window_seconds: Gauge,
     pub(super) refused: IntCounterVec,
+    pub(super) clock_set_back: IntCounter,
 }
 
 impl Metrics {
@@ -32,6 +34,7 @@ impl Metrics {
         registry.register(Box::new(this.used_bytes.clone()))?;
         registry.register(Box::new(this.dedup_window_seconds.clone()))?;
         registry.register(Box::new(this.refused.clone()))?;
+        registry.register(Box::new(this.clock_set_back.clone()))?;
         Ok(this)
     }
 
@@ -67,6 +70,10 @@ impl Metrics {
                     "Calls answered with unavailable, by reason.",
                 ),
                 &["reason"],
+            )?,
+            clock_set_back: IntCounter::new(
+                "zohook_clock_set_back_total",
+                "Jumps back of the machine's clock by more than five seconds.",
             )?,
         };
         for reason in Refusal::REASONS {

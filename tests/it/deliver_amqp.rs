@@ -20,6 +20,7 @@ use crate::support::{
     broker::Broker,
     deliveries::{delivery, id},
     proxy::{Mode, Proxy},
+    router::until,
 };
 
 /// One exchange and one quorum queue bound with `Leads.#`.
@@ -506,6 +507,82 @@ async fn what_was_deleted_is_declared_again() {
     assert_eq!(broker.take(&broker.name("leads"), 1).await.len(), 1);
     destination.close().await;
     clean(&broker).await;
+}
+
+/// Sends all of it again and again, as the dispatcher does, until the broker has taken each; gives up after a minute.
+async fn publish_all(destination: &Destination, mut window: Vec<Delivery>) {
+    let clock = Clock::real();
+    let until = clock.monotonic() + Duration::from_mins(1);
+    while !window.is_empty() {
+        assert!(clock.monotonic() < until, "{} are left", window.len());
+        let results = destination.deliver(&window).await;
+        let left = window.into_iter().zip(results);
+        window = left
+            .filter(|(_, result)| *result != Ok(None))
+            .map(|(it, _)| it)
+            .collect();
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_was_deleted_is_declared_again_though_the_exchange_is_there() {
+    let broker = Broker::connect().await;
+    let destination = destination(settings(&broker, broker.url.as_str()));
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
+    // Twice: the first look after a connect is not the last.
+    for round in 1..=2 {
+        broker.clean(&[], &[&broker.name("leads")]).await;
+        let window: Vec<_> = (0..round)
+            .map(|number| delivery(number, "Leads.update"))
+            .collect();
+        publish_all(&destination, window.clone()).await;
+        let got = broker.take(&broker.name("leads"), window.len()).await;
+        let got: BTreeSet<_> = got.into_iter().map(|it| it.id).collect();
+        assert_eq!(got, window.iter().map(id).collect());
+    }
+    destination.close().await;
+    clean(&broker).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_is_gone_and_not_to_be_declared_shows_and_stops_no_other() {
+    let broker = Broker::connect().await;
+    let registry = Registry::new();
+    let mut settings = settings(&broker, broker.url.as_str());
+    let (leads, deals) = (broker.name("leads"), broker.name("deals"));
+    let mut queue = settings.queues[0].clone();
+    queue.name.clone_from(&deals);
+    queue.bind = vec!["Deals.#".to_owned()];
+    queue.declare = false;
+    settings.queues.push(queue);
+    let exchange = settings.exchange.name.clone();
+    broker.declare_exchange(&exchange).await;
+    let there = async || {
+        let quorum = [("x-queue-type", "quorum")];
+        broker.declare_queue(&deals, &quorum, &[]).await.unwrap();
+        broker.bind(&deals, &exchange, "Deals.#").await;
+    };
+    let connected = async |expected: &str| {
+        let line = format!("zohook_destination_connected{{destination=\"queue\"}} {expected}");
+        until(&line, Duration::from_secs(30), async || {
+            metrics_text(&registry).contains(&line)
+        })
+        .await;
+    };
+    there().await;
+    let destination = destination_with(settings, &registry);
+    assert_eq!(publish(&destination, "Deals.update").await, Ok(None));
+    connected("1").await;
+    broker.clean(&[], &[&deals]).await;
+    assert!(publish(&destination, "Deals.update").await.is_err());
+    connected("0").await;
+    assert_eq!(publish(&destination, "Leads.update").await, Ok(None));
+    there().await;
+    connected("1").await;
+    assert_eq!(publish(&destination, "Deals.update").await, Ok(None));
+    destination.close().await;
+    broker.clean(&[&exchange], &[&leads, &deals]).await;
 }
 
 #[tokio::test]

@@ -805,6 +805,28 @@ async fn what_a_connection_used_is_known_to_the_next_unless_it_is_another() {
     assert!(read(&other).await, "nothing is known of it");
 }
 
+#[tokio::test]
+async fn what_zoho_refused_is_tried_again_after_a_reload() {
+    let bench = Bench::start(&Clock::real(), |call, before| match before {
+        0..2 => error(401, "INVALID_TOKEN", &json!({})),
+        _ => call.every_record(),
+    })
+    .await;
+    let read = async |enricher: &Enricher| {
+        let read = enricher.read(request("Deals", 1, only(&["Stage"]))).await;
+        matches!(read, Ok(ReadAnswer::Found { .. }))
+    };
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    assert!(!read(&bench.enricher).await);
+    let store = Arc::new(MemoryTokenStore::default());
+    let connection = acme(&bench.server.uri());
+    let old = Some(&*bench.enricher);
+    let next = Enricher::after(old, vec![(connection, store)], &Clock::real(), &metrics).unwrap();
+    assert!(!read(&next).await, "the old one still runs");
+    next.lift_refusals();
+    assert!(read(&next).await);
+}
+
 async fn simulator(latency: Duration) -> (Sim, Arc<Enricher>) {
     let settings = zoho_sim::Settings {
         edition: Edition::Standard,

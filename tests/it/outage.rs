@@ -46,7 +46,7 @@ connections:
 sources:
   crm: {{ kind: watch, connection: acme, verify: {{ token: [{TOKEN}] }} }}
 destinations:
-  queue: {{ kind: amqp, url: ["{amqp}"], exchange: {{ name: "" }}, queues: [ {{ name: {queue}, type: quorum }} ] }}
+  queue: {{ kind: amqp, url: ["{amqp}"], exchange: {{ name: "" }}, queues: [ {{ name: {queue}, type: quorum, declare: true }} ] }}
   hook: {{ kind: webhook, url: "http://{hook}/events", timeout: 2s, allow_networks: [127.0.0.0/8] }}
 routes:
   leads:
@@ -70,6 +70,11 @@ impl World {
         value["destinations"][destination]["depth"]
             .as_u64()
             .unwrap()
+    }
+
+    async fn connected(&self, destination: &str) -> bool {
+        let line = format!("zohook_destination_connected{{destination=\"{destination}\"}} 1");
+        self.router.admin("/metrics").await.contains(&line)
     }
 
     async fn until_caught_up(&self, destination: &str) {
@@ -120,6 +125,35 @@ async fn a_broker_that_is_gone_for_fifteen_seconds_loses_nothing_and_delays_nobo
     );
     world.end().await;
     queue.delete().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_deleted_under_load_is_declared_again_and_gets_every_event() {
+    let broker = Broker::connect().await;
+    let hook = Receiver::start().await;
+    let queue = broker.name("leads");
+    let world = start(broker.url.as_str(), &queue, hook.address).await;
+    let load = Load::new();
+    let url = world.router.url("/in/crm");
+    until("the queue to be there", CATCH_UP_MAX, async || {
+        world.connected("queue").await
+    })
+    .await;
+    broker.clean(&[], &[&queue]).await;
+    load.run(&url, &world.records, 4, Duration::from_secs(8))
+        .await;
+    world.until_caught_up("queue").await;
+    world.router.settled(CATCH_UP_MAX).await;
+
+    let answered = load.answered().len();
+    let mut ids: Vec<_> = broker.take(&queue, answered).await;
+    ids.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    ids.dedup_by(|a, b| a.id == b.id);
+    assert_eq!(ids.len(), answered, "each 200 is one event in the queue");
+    let ledger = world.router.ledger().await;
+    assert_eq!(ledger["ledger"]["deliveries"]["quarantined"], 0, "{ledger}");
+    world.end().await;
+    broker.clean(&[], &[&queue]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1227,6 +1227,35 @@ async fn a_downtime_is_seen_after_the_clock_was_set_back() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_set_back_is_counted_once() {
+    let folder = TempDir::new().unwrap();
+    let (clock, hand) = Clock::simulated(Timestamp::from_second(1_800_000_000).unwrap());
+    let registry = prometheus::Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
+    let store = Store::open(settings(folder.path()), clock.clone(), metrics)
+        .await
+        .unwrap();
+    let counted = || {
+        let families = registry.gather();
+        let family = families
+            .iter()
+            .find(|it| it.name() == "zohook_clock_set_back_total")
+            .unwrap();
+        family.get_metric()[0].get_counter().get_value()
+    };
+    for jumps in [1.0, 2.0] {
+        // It has looked at the clock at least once since.
+        store.accept(accept(&clock, &["1"])).await.unwrap();
+        store.accept(accept(&clock, &["1"])).await.unwrap();
+        assert!((counted() - (jumps - 1.0)).abs() < 0.1);
+        hand.set_back(Duration::from_mins(1));
+        wait_until(|| counted() > jumps - 0.5).await;
+    }
+    store.close().await;
+    assert!((counted() - 2.0).abs() < 0.1);
+}
+
 async fn wait_until_async(condition: impl AsyncFn() -> bool) {
     let clock = Clock::real();
     quick(async {

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 pub struct Simulated {
     start: Timestamp,
     elapsed: Arc<watch::Sender<Duration>>,
+    /// By how much the wall clock was set back, all in all.
+    set_back: Arc<watch::Sender<Duration>>,
 }
 
 impl Simulated {
@@ -17,6 +19,7 @@ impl Simulated {
         Self {
             start,
             elapsed: Arc::new(watch::Sender::new(Duration::ZERO)),
+            set_back: Arc::new(watch::Sender::new(Duration::ZERO)),
         }
     }
 
@@ -25,15 +28,23 @@ impl Simulated {
         self.elapsed.send_modify(|elapsed| *elapsed += by);
     }
 
+    /// Sets the wall clock back; the time that passes goes on.
+    pub fn set_back(&self, by: Duration) {
+        self.set_back.send_modify(|set_back| *set_back += by);
+    }
+
     /// How many sleep until a time that has not come: with none, moving the time on would only outrun work under way.
     pub fn sleepers(&self) -> usize {
         self.elapsed.receiver_count()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.start
+        let now = self
+            .start
             .checked_add(self.monotonic())
-            .unwrap_or(Timestamp::MAX)
+            .unwrap_or(Timestamp::MAX);
+        now.checked_sub(*self.set_back.borrow())
+            .unwrap_or(Timestamp::MIN)
     }
 
     pub(crate) fn monotonic(&self) -> Duration {
@@ -69,5 +80,8 @@ mod tests {
         sleeper.await.unwrap();
         assert_eq!(hand.sleepers(), 0);
         assert_eq!(clock.now(), Timestamp::from_second(10).unwrap());
+        hand.set_back(Duration::from_secs(3));
+        assert_eq!(clock.now(), Timestamp::from_second(7).unwrap());
+        assert_eq!(clock.monotonic(), Duration::from_secs(10));
     }
 }

@@ -120,7 +120,7 @@ impl Auth {
 
     /// The API said that this token is no good: no later call uses it. A token that was good once has expired or been
     /// revoked, so it is replaced; one that never was is replaced once.
-    pub(crate) fn reject(&self, token: &Arc<AccessToken>, code: Code) {
+    pub(crate) fn reject(&self, token: &Arc<AccessToken>, code: &Code) {
         let mut state = lock(&self.state);
         let is_current = |it: &Arc<AccessToken>| Arc::ptr_eq(it, token);
         if !state.current.as_ref().is_some_and(is_current) {
@@ -132,12 +132,18 @@ impl Auth {
         }
         state.unproven = state.unproven.saturating_add(1);
         if state.unproven >= UNPROVEN_MAX {
+            let again_in = self.renewer.granter.rejected(code.clone());
             tracing::error!(
                 error.code = code.as_str(),
+                ?again_in,
                 "zoho rejects every token it grants: wrong data centre, or the user may not use the api"
             );
-            self.renewer.granter.refuse(code);
         }
+    }
+
+    /// See [`crate::Client::lift_refusal`].
+    pub(crate) fn lift_refusal(&self) {
+        self.renewer.granter.lift_refusal();
     }
 
     /// Why no token can be had now.

@@ -133,6 +133,12 @@ impl Client {
         })
     }
 
+    /// Credentials or tokens that Zoho refused are tried with the next call, not only when the wait is over: somebody may
+    /// have mended what was wrong. Pauses that Zoho asked for and ten token requests in ten minutes are kept to.
+    pub fn lift_refusal(&self) {
+        self.inner.auth.lift_refusal();
+    }
+
     /// A stand-in where a call cannot be made as it is.
     pub(crate) fn wrong(problem: &'static str) -> Error {
         Error::Misuse { problem }

@@ -27,6 +27,17 @@ pub(crate) const REQUESTS_WINDOW: Duration = Duration::from_mins(10);
 /// org out, and a user who was switched off and on again is heard without a restart.
 const REFUSED_RECHECK: Duration = Duration::from_mins(15);
 
+/// How long none is asked for after the API rejected new tokens: it may be a blip. The two tokens before the first wait
+/// and one after each make six in the first ten minutes, which leaves four for a person who starts us anew. Beyond, as
+/// with refused credentials.
+const REJECTED_WAITS: [Duration; 5] = [
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
+];
+
 /// Waits after the accounts server failed: doubling, up to this.
 const FAILED_WAIT_MAX: Duration = Duration::from_mins(1);
 
@@ -74,6 +85,8 @@ struct Memory {
     working: usize,
     /// Failures of the accounts server in a row.
     failures: u32,
+    /// Waits in a row because the API rejected new tokens.
+    rejections: usize,
 }
 
 #[derive(Clone)]
@@ -119,15 +132,31 @@ impl Granter {
         Some(block.error(left))
     }
 
-    /// The API rejects a token that was just granted: another would fare no better.
-    pub(crate) fn refuse(&self, code: Code) {
-        self.block(Block::Refused(code), REFUSED_RECHECK);
+    /// The API rejects tokens that were just granted: another would fare no better now. Gives how long none is asked for,
+    /// which is longer each time until the API takes one.
+    pub(crate) fn rejected(&self, code: Code) -> Duration {
+        let wait = {
+            let mut memory = lock(&self.memory);
+            let wait = REJECTED_WAITS.get(memory.rejections).copied();
+            memory.rejections = memory.rejections.saturating_add(1);
+            wait.unwrap_or(REFUSED_RECHECK)
+        };
+        self.block(Block::Refused(code), wait);
         self.observe.event(&Event::Authorized(false));
+        wait
     }
 
     /// The API took a token for the first time.
     pub(crate) fn accepted(&self) {
+        lock(&self.memory).rejections = 0;
         self.observe.event(&Event::Authorized(true));
+    }
+
+    /// A refusal is no longer waited out; whatever else delays a request still is.
+    pub(crate) fn lift_refusal(&self) {
+        lock(&self.memory)
+            .block
+            .take_if(|(block, _)| matches!(block, Block::Refused(_)));
     }
 
     /// Asks with each pair until one works, starting with the one that worked last. `store` counts for all who share it.

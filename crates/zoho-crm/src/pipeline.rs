@@ -147,7 +147,7 @@ impl Client {
             inner.credits.learn(&trip.charge, trip.remaining, now);
         }
         match error {
-            Some(Error::Unauthorized { code, .. }) => inner.auth.reject(&trip.token, code.clone()),
+            Some(Error::Unauthorized { code, .. }) => inner.auth.reject(&trip.token, code),
             Some(Error::Unreachable { .. }) => {}
             Some(_) | None => inner.auth.accept(&trip.token),
         }

@@ -1,20 +1,20 @@
 //! The owner of a broker connection: one task that connects, declares, lends channels and reconnects.
 
 use std::{
-    net::TcpStream as Socket,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use clock::Clock;
-use futures_util::{StreamExt, stream::BoxStream};
-use lapin::{Channel, Connection, ConnectionStatus, Event, options::ConfirmSelectOptions};
+use futures_util::StreamExt;
+use lapin::{Channel, ConnectionStatus, Event, options::ConfirmSelectOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     address::Address,
     dial::{cut, dial, text},
+    link::Link,
     topology,
 };
 use crate::deliver::{AmqpSettings, Metrics};
@@ -28,9 +28,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const IDLE_MIN: Duration = Duration::from_secs(1);
 /// And at most.
 const IDLE_MAX: Duration = Duration::from_mins(1);
-
-/// Longest wait for the broker to say goodbye.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A channel with confirms, lent to one window at a time.
 pub(super) struct Lane {
@@ -51,6 +48,8 @@ pub(super) enum Ask {
     Back(Lane),
     /// It failed; `hung` when it merely stayed silent.
     Lost { lane: Lane, hung: bool },
+    /// Messages came back: a queue or a binding may be gone.
+    Returned,
 }
 
 /// The task's state.
@@ -62,17 +61,6 @@ pub(super) struct Owner {
     pub(super) metrics: Metrics,
     pub(super) cancel: CancellationToken,
     pub(super) asks: mpsc::Receiver<Ask>,
-}
-
-/// A live connection.
-struct Link {
-    connection: Connection,
-    socket: Arc<Mutex<Option<Socket>>>,
-    events: BoxStream<'static, Event>,
-    idle: Vec<Channel>,
-    generation: u64,
-    /// A channel failed: what is declared may be gone.
-    stale: bool,
 }
 
 /// How connecting fared so far.
@@ -94,6 +82,8 @@ enum Wake {
     Idle,
     Ask(Ask),
     Event(Option<Event>),
+    /// What is declared is to be looked at.
+    Check,
     Stop,
 }
 
@@ -114,6 +104,18 @@ impl Owner {
                 Wake::Event(event) => {
                     if let Some(Event::ConnectionBlocked(reason)) = event {
                         tracing::warn!(destination.name = %self.name, reason, "the broker takes no messages for now");
+                    }
+                }
+                Wake::Check => {
+                    if let Some(link) = link.as_mut()
+                        && self.check(link).await.is_none()
+                    {
+                        break;
+                    }
+                }
+                Wake::Ask(Ask::Returned) => {
+                    if let Some(link) = link.as_mut() {
+                        link.doubt();
                     }
                 }
                 Wake::Ask(Ask::Back(lane)) => {
@@ -213,11 +215,14 @@ impl Owner {
 
     async fn wake(&mut self, link: Option<&mut Link>, idle: Duration) -> Wake {
         let event = async {
-            if let Some(link) = link {
-                Wake::Event(link.events.next().await)
-            } else {
+            let Some(link) = link else {
                 self.clock.sleep(idle).await;
-                Wake::Idle
+                return Wake::Idle;
+            };
+            let check_in = link.check_in(&self.clock);
+            tokio::select! {
+                event = link.events.next() => Wake::Event(event),
+                () = check_in => Wake::Check,
             }
         };
         tokio::select! {
@@ -282,19 +287,38 @@ impl Owner {
             Err(_elapsed) => Err(format!("no answer within {} s", timeout.as_secs_f32())),
         };
         match opened {
-            Ok(connection) => Ok(Link {
-                events: connection.events_listener().boxed(),
-                connection,
-                socket,
-                idle: vec![],
-                generation,
-                stale: false,
-            }),
+            Ok(connection) => {
+                let now = self.clock.monotonic();
+                Ok(Link::new(connection, socket, generation, now))
+            }
             Err(problem) => {
                 cut(&socket);
                 Err(problem)
             }
         }
+    }
+
+    /// Looks at what is declared though all channels work; `None` when told to stop.
+    async fn check(&self, link: &mut Link) -> Option<()> {
+        let established = tokio::select! {
+            it = tokio::time::timeout(self.settings.timeout, self.establish(link)) => it,
+            () = self.cancel.cancelled() => return None,
+        };
+        match established {
+            Ok(Err(problem)) if !std::mem::replace(&mut link.incomplete, true) => {
+                tracing::warn!(destination.name = %self.name, problem, "an exchange or queue is missing or differs; it is looked for again and again");
+            }
+            Ok(_) => {}
+            Err(_elapsed) => link.kill(),
+        }
+        Some(())
+    }
+
+    /// Declares what is to be declared and looks for the rest, once more.
+    async fn establish(&self, link: &mut Link) -> Result<(), String> {
+        let established = link.establish(&self.settings, &self.clock).await;
+        self.metrics.set_connected(&self.name, established.is_ok());
+        established
     }
 
     /// An idle channel, or a new one.
@@ -319,10 +343,7 @@ impl Owner {
             return Err("the broker takes no messages for now (connection blocked)".to_owned());
         }
         if link.stale {
-            let channel = link.connection.create_channel().await.map_err(text)?;
-            topology::establish(&channel, &self.settings).await?;
-            channel.close(200, "done".into()).await.map_err(text)?;
-            link.stale = false;
+            self.establish(link).await?;
         }
         while let Some(channel) = link.idle.pop() {
             if channel.status().connected() {
@@ -335,19 +356,5 @@ impl Owner {
             .await
             .map_err(text)?;
         Ok(channel)
-    }
-}
-
-impl Link {
-    /// Without a goodbye: it hangs, or is gone.
-    fn kill(&self) {
-        cut(&self.socket);
-    }
-
-    async fn close(self) {
-        let goodbye = self.connection.close(200, "done".into());
-        // Whether it answers or not, the socket goes.
-        drop(tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await);
-        cut(&self.socket);
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod address;
 mod connection;
 mod dial;
+mod link;
 mod message;
 mod pace;
 mod publisher;
@@ -381,5 +382,8 @@ impl Amqp {
             }
         }
         self.metrics.returned(self.name.as_str(), returned);
+        if returned > 0 {
+            self.tell(Ask::Returned);
+        }
     }
 }

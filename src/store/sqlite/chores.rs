@@ -27,6 +27,7 @@ impl Writer {
 
     /// All of it, as far as it is due.
     pub(super) fn look_after(&mut self) {
+        self.look_at_clock();
         if self.checkpointer.failed() {
             self.undo(&Fault::Disk("a checkpoint failed".to_owned()));
         }
@@ -43,6 +44,17 @@ impl Writer {
         metrics.used_bytes.set(gauge(self.used_bytes));
         let window = self.dedup.window(self.parts.clock.now().as_microsecond());
         metrics.dedup_window_seconds.set(window.as_secs_f64());
+    }
+
+    fn look_at_clock(&mut self) {
+        if let Some(jump) = self.wall.set_back(&self.parts.clock) {
+            self.parts.metrics.clock_set_back.inc();
+            let seconds = jump.as_secs();
+            tracing::warn!(
+                seconds,
+                "the machine's clock was set back: times of events and ages are wrong by as much until it is right"
+            );
+        }
     }
 
     fn restart_log(&mut self) -> Result<(), Fault> {

@@ -15,6 +15,7 @@ mod retention;
 mod scan;
 mod checkpoint;
 mod group;
+mod wall;
 mod chores;
 mod writer;
 mod read;

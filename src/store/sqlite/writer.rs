@@ -25,6 +25,7 @@ use super::{
     scan,
     statements::Statements,
     totals::Totals,
+    wall::Wall,
 };
 use crate::store::{
     dedup::Dedup,
@@ -81,6 +82,7 @@ pub(in crate::store) struct Writer {
     pub(super) used_bytes: u64,
     pub(super) rounds: u32,
     pub(super) scanning: bool,
+    pub(super) wall: Wall,
     _lock: Lock,
 }
 
@@ -114,6 +116,7 @@ impl Writer {
             used_bytes: 0,
             rounds: 0,
             scanning: true,
+            wall: Wall::default(),
             _lock: lock,
         };
         this.load(connection).map_err(|fault| unusable(&fault))?;

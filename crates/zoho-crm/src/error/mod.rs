@@ -88,8 +88,9 @@ pub enum Error {
     /// The token could not be read from or kept in the [`TokenStore`](crate::TokenStore). Later.
     #[error("the access token cannot be kept: {0}")]
     TokenStore(#[source] TokenStoreError),
-    /// The credentials are refused (revoked, wrong client, wrong data centre): a person must act. Asked again once
-    /// `after` has passed, not before.
+    /// The credentials, or every token granted for them, are refused (revoked, wrong client, wrong data centre): unless
+    /// it is a blip, a person must act. Asked again once `after` has passed, or
+    /// [`Client::lift_refusal`](crate::Client::lift_refusal) is called, not before.
     #[error("zoho refuses the credentials: {code}")]
     Unauthorized {
         /// `invalid_code` (revoked refresh token), `invalid_client`, `INVALID_TOKEN`, …

@@ -78,20 +78,77 @@ async fn a_token_rejected_under_200_concurrent_calls_gives_one_refresh() {
 }
 
 #[tokio::test]
-async fn a_token_that_never_worked_is_replaced_once_and_not_again() {
+async fn a_token_that_never_worked_is_replaced_soon_and_then_more_seldom() {
     let zoho = Zoho::start(|n, _| granted(n), |_, _| error(401, "INVALID_TOKEN")).await;
     let (client, hand) = zoho.client();
-    for _ in 0..5 {
+    let mut asked = vec![];
+    for _ in 0..40 * 60 {
         let failed = client.records(&QUERY).await.unwrap_err();
         assert!(matches!(failed, Error::Unauthorized { .. }), "{failed}");
-        assert!(failed.retry_after().unwrap() > Duration::from_mins(1));
+        assert!(failed.retry_after().unwrap() > Duration::ZERO);
+        asked.push(zoho.tokens());
+        hand.advance(Duration::from_secs(1));
     }
-    assert_eq!((zoho.tokens(), zoho.calls()), (2, 2));
-    hand.advance(Duration::from_mins(16));
-    client.records(&QUERY).await.unwrap_err();
-    assert_eq!(zoho.tokens(), 3, "looked again once");
-    client.records(&QUERY).await.unwrap_err();
-    assert_eq!(zoho.tokens(), 3);
+    let first = |number| asked.iter().position(|it| *it == number);
+    let at: Vec<_> = (2..=8).map(|it| first(it).unwrap()).collect();
+    assert_eq!(at, [0, 5, 15, 35, 155, 755, 1655]);
+    assert_eq!(zoho.calls(), zoho.tokens());
+}
+
+#[tokio::test]
+async fn a_blip_of_rejections_stops_an_org_for_seconds_each_time() {
+    let blip = Arc::new(AtomicBool::new(true));
+    let rejects = Arc::clone(&blip);
+    let zoho = Zoho::start(
+        |n, _| granted(n),
+        move |_, _| {
+            if rejects.load(Ordering::SeqCst) {
+                error(401, "INVALID_TOKEN")
+            } else {
+                json(200, LEAD)
+            }
+        },
+    )
+    .await;
+    let (client, hand) = zoho.client();
+    for _ in 0..2 {
+        blip.store(true, Ordering::SeqCst);
+        for _ in 0..2 {
+            client.records(&QUERY).await.unwrap_err();
+        }
+        blip.store(false, Ordering::SeqCst);
+        let failed = client.records(&QUERY).await.unwrap_err();
+        assert_eq!(failed.retry_after(), Some(Duration::from_secs(5)));
+        hand.advance(Duration::from_secs(5));
+        client.records(&QUERY).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_can_be_lifted_but_not_the_ten_requests_in_ten_minutes() {
+    let zoho = Zoho::start(
+        |n, _| match n {
+            11 => granted(n),
+            _ => json(200, r#"{"error":"invalid_code"}"#),
+        },
+        |_, _| json(200, LEAD),
+    )
+    .await;
+    let (client, hand) = zoho.client();
+    for asked in 1..=10 {
+        client.records(&QUERY).await.unwrap_err();
+        client.records(&QUERY).await.unwrap_err();
+        assert_eq!(zoho.tokens(), asked);
+        client.lift_refusal();
+    }
+    for _ in 0..2 {
+        let failed = client.records(&QUERY).await.unwrap_err();
+        assert!(matches!(failed, Error::TokenDelayed { .. }), "{failed}");
+        client.lift_refusal();
+    }
+    hand.advance(Duration::from_mins(10));
+    client.records(&QUERY).await.unwrap();
+    assert_eq!(zoho.tokens(), 11);
 }
 
 #[tokio::test]
