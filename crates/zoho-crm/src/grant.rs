@@ -28,13 +28,12 @@ pub(crate) const REQUESTS_WINDOW: Duration = Duration::from_mins(10);
 const REFUSED_RECHECK: Duration = Duration::from_mins(15);
 
 /// How long none is asked for after the API rejected new tokens: it may be a blip. The two tokens before the first wait
-/// and one after each make six in the first ten minutes, which leaves four for a person who starts us anew. Beyond, as
+/// and one after each make five in the first ten minutes, which leaves five for a person who starts us anew. Beyond, as
 /// with refused credentials.
-const REJECTED_WAITS: [Duration; 5] = [
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(20),
-    Duration::from_mins(2),
+const REJECTED_WAITS: [Duration; 4] = [
+    Duration::from_secs(15),
+    Duration::from_mins(1),
+    Duration::from_mins(4),
     Duration::from_mins(10),
 ];
 
