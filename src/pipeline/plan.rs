@@ -215,7 +215,7 @@ impl Planner {
         };
         match read {
             Read::Event { event, seen } => {
-                self.plan_and_finish(rules, claim, wants, (*event, seen), run)
+                self.plan_and_finish(rules, (claim, wants), (*event, seen), run)
                     .await;
             }
             Read::Closed { outcome, seen } => {
@@ -238,8 +238,7 @@ impl Planner {
     async fn plan_and_finish(
         &self,
         rules: &Rules,
-        claim: Claim,
-        wants: Wants,
+        (claim, wants): (Claim, Wants),
         (mut event, seen): (EnrichedEvent, Option<Seen>),
         run: &Run,
     ) {
