@@ -562,9 +562,8 @@ async fn a_slow_body_is_408_and_a_slow_head_is_cut_off() {
         assert_eq!(answer.status, 0, "{slow}: {answer:?}");
     }
     // The preface of HTTP/2 and its settings, and then nothing.
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
     let mut stream = app.connect().await;
-    stream.write_all(preface).await.unwrap();
+    stream.write_all(HTTP2).await.unwrap();
     let mut rest = vec![];
     within(stream.read_to_end(&mut rest)).await.unwrap();
 }
@@ -575,9 +574,8 @@ async fn bodies_that_do_not_come_keep_nobody_out() {
     let mut limits = limits();
     limits.connections = 2;
     let app = App::start_with(limits, Duration::from_secs(5)).await;
-    let head = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
     let mut stream = app.connect().await;
-    stream.write_all(head).await.unwrap();
+    stream.write_all(HTTP2).await.unwrap();
     // POST /in/crm on ten streams, none of which ends (RFC 9113, 6.2; RFC 7541: indexed and literal fields).
     for number in 0..10_u8 {
         let mut fields = vec![0x83, 0x86, 0x04, 7];
@@ -648,6 +646,54 @@ async fn more_connections_than_the_limit_wait_for_one_to_end() {
         tokio::task::yield_now().await;
     }
     let early = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
+/// What HTTP/2 begins with: the preface and settings (RFC 9113, 3.4).
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+
+/// Kinds of the frames of the first stream, to its end (RFC 9113, 4.1).
+async fn frames(stream: &mut TcpStream) -> Vec<u8> {
+    let mut kinds = vec![];
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+        stream.read_exact(&mut payload).await.unwrap();
+        let [.., kind, flags, _, _, _, number] = head;
+        if number == 1 {
+            kinds.push(kind);
+            if flags & 1 == 1 {
+                return kinds;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_head_has_no_body() {
+    let app = App::start().await;
+    for (path, status) in [("/in/hook", 405), ("/in/none", 404), ("/", 404)] {
+        let answer = app.request(&format!("HEAD {path}"), "", b"").await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, ""));
+        assert!(answer.head.contains("content-length: "), "{answer:?}");
+        assert!(!answer.head.contains("content-length: 0"), "{answer:?}");
+
+        let mut stream = app.connect().await;
+        stream.write_all(HTTP2).await.unwrap();
+        // HEAD (RFC 7541: indexed and literal fields).
+        let mut fields = b"\x02\x04HEAD\x86\x04".to_vec();
+        fields.push(u8::try_from(path.len()).unwrap());
+        fields.extend_from_slice(path.as_bytes());
+        fields.extend_from_slice(b"\x01\x01h");
+        let length = u8::try_from(fields.len()).unwrap();
+        stream
+            .write_all(&[0, 0, length, 1, 5, 0, 0, 0, 1])
+            .await
+            .unwrap();
+        stream.write_all(&fields).await.unwrap();
+        // Only HEADERS.
+        assert_eq!(within(frames(&mut stream)).await, [1]);
+    }
+}
+
     assert!(early.is_err());
     assert_eq!(app.metric("zohook_connections_open", None), 2);
     drop(first);
