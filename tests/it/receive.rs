@@ -5,8 +5,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use clock::Clock;
+use clock::{Clock, Simulated};
 use flate2::{Compression, write::GzEncoder};
+use futures_util::FutureExt;
 use prometheus::{IntCounter, Registry};
 use tempfile::TempDir;
 use tokio::{
@@ -111,10 +112,18 @@ async fn open_store(dir: &TempDir, registry: &Registry) -> Store {
 }
 
 pub(super) async fn open_port(dir: &TempDir, limits: Limits) -> (Arc<PublicPort>, Parts, Registry) {
+    open_port_at(dir, limits, Clock::real()).await
+}
+
+async fn open_port_at(
+    dir: &TempDir,
+    limits: Limits,
+    clock: Clock,
+) -> (Arc<PublicPort>, Parts, Registry) {
     let registry = Registry::new();
     let parts = Parts {
         store: open_store(dir, &registry).await,
-        clock: Clock::real(),
+        clock,
         metrics: Metrics::register(&registry).unwrap(),
         gate: Arc::new(ArcSwap::default()),
         unheard: Unheard {
@@ -135,8 +144,12 @@ impl App {
     }
 
     async fn start_with(limits: Limits, drain: Duration) -> Self {
+        Self::start_at(limits, drain, Clock::real()).await
+    }
+
+    async fn start_at(limits: Limits, drain: Duration, clock: Clock) -> Self {
         let dir = TempDir::new().unwrap();
-        let (port, parts, registry) = open_port(&dir, limits).await;
+        let (port, parts, registry) = open_port_at(&dir, limits, clock).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -633,19 +646,6 @@ async fn http2_without_tls_is_served_too() {
     assert_eq!(head.status(), 405);
 }
 
-#[tokio::test]
-async fn more_connections_than_the_limit_wait_for_one_to_end() {
-    let mut limits = limits();
-    limits.connections = 2;
-    let app = App::start_with(limits, Duration::from_secs(5)).await;
-    let (first, _second) = (app.connect().await, app.connect().await);
-    let body = callback("1");
-    let waiting = app.post("crm", &body);
-    tokio::pin!(waiting);
-    while app.metric("zohook_connections_open", None) < 2 {
-        tokio::task::yield_now().await;
-    }
-    let early = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
 /// What HTTP/2 begins with: the preface and settings (RFC 9113, 3.4).
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
 
@@ -694,10 +694,143 @@ async fn an_answer_to_head_has_no_body() {
     }
 }
 
+#[tokio::test]
+async fn more_connections_than_the_limit_wait_for_one_to_end() {
+    let mut limits = limits();
+    limits.connections = 2;
+    let app = App::start_with(limits, Duration::from_secs(5)).await;
+    let (first, _second) = (app.connect().await, app.connect().await);
+    let body = callback("1");
+    let waiting = app.post("crm", &body);
+    tokio::pin!(waiting);
+    while app.metric("zohook_connections_open", None) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let early = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
     assert!(early.is_err());
     assert_eq!(app.metric("zohook_connections_open", None), 2);
     drop(first);
     waiting.await.accepted();
+}
+
+/// Moves the time on by `seconds`, one by one, until `done`; each gets some real time to act in.
+async fn pass<F: Future + Unpin>(
+    hand: &Simulated,
+    seconds: u32,
+    done: &mut F,
+) -> Option<F::Output> {
+    for _ in 0..seconds {
+        hand.advance(Duration::from_secs(1));
+        let soon = tokio::time::timeout(Duration::from_millis(100), &mut *done);
+        if let Ok(output) = soon.await {
+            return Some(output);
+        }
+    }
+    None
+}
+
+impl App {
+    /// With a time of the test's own, and so many places.
+    async fn start_crowded(connections: usize) -> (Self, Simulated) {
+        let mut limits = limits();
+        limits.connections = connections;
+        limits.idle_timeout = Duration::from_mins(2);
+        let (clock, hand) = Clock::simulated(jiff::Timestamp::now());
+        let app = Self::start_at(limits, Duration::from_secs(5), clock).await;
+        (app, hand)
+    }
+
+    async fn until_open(&self, connections: u64) {
+        within(async {
+            while self.metric("zohook_connections_open", None) != connections {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    /// Each is a way to hold a place without a request.
+    async fn holders(&self) -> Vec<TcpStream> {
+        let mut streams = vec![];
+        let answered = "GET / HTTP/1.1\r\nhost: zohook\r\n\r\n";
+        for bytes in [
+            b"".as_slice(),
+            b"POST /in/crm HT",
+            HTTP2,
+            answered.as_bytes(),
+        ] {
+            let mut stream = self.connect().await;
+            stream.write_all(bytes).await.unwrap();
+            if bytes == answered.as_bytes() {
+                assert!(within(stream.read(&mut [0; 1024])).await.unwrap() > 0);
+            }
+            streams.push(stream);
+        }
+        self.until_open(4).await;
+        streams
+    }
+}
+
+#[tokio::test]
+async fn connections_without_a_request_make_room_for_who_waits() {
+    let (app, hand) = App::start_crowded(4).await;
+    let holders = app.holders().await;
+    // Nobody waits: they stay.
+    assert!(
+        pass(&hand, 20, &mut std::future::pending::<()>().boxed())
+            .await
+            .is_none()
+    );
+    app.until_open(4).await;
+    drop(holders);
+    app.until_open(0).await;
+
+    let _holders = app.holders().await;
+    let body = callback("1");
+    let mut waiting = app.post("crm", &body).boxed();
+    assert!(pass(&hand, 4, &mut waiting).await.is_none());
+    pass(&hand, 6, &mut waiting).await.unwrap().accepted();
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_not_cut_off_for_who_waits() {
+    let (app, hand) = App::start_crowded(1).await;
+    let body = callback("1");
+    let mut slow = app.connect().await;
+    let head = format!(
+        "POST /in/crm HTTP/1.1\r\nhost: zohook\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    app.until_open(1).await;
+    let other = callback("2");
+    let mut waiting = app.post("crm", &other).boxed();
+    assert!(pass(&hand, 20, &mut waiting).await.is_none());
+    slow.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 1024];
+    let read = within(slow.read(&mut answer)).await.unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200 "));
+    // It stays open, and is idle from now on.
+    pass(&hand, 10, &mut waiting).await.unwrap().accepted();
+}
+
+#[tokio::test]
+async fn a_head_has_30_seconds_and_an_idle_connection_its_120() {
+    let (app, hand) = App::start_crowded(64).await;
+    let mut holders = app.holders().await;
+    let mut half = holders.remove(1);
+    let mut end = half.read_u8().boxed();
+    assert!(pass(&hand, 29, &mut end).await.is_none());
+    assert!(pass(&hand, 2, &mut end).await.unwrap().is_err());
+    app.until_open(3).await;
+    assert!(
+        pass(&hand, 88, &mut std::future::pending::<()>().boxed())
+            .await
+            .is_none()
+    );
+    app.until_open(3).await;
+    hand.advance(Duration::from_secs(3));
+    app.until_open(0).await;
 }
 
 #[tokio::test]
