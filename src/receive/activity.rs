@@ -28,7 +28,8 @@ struct State {
     under_way: usize,
     /// Opened, or the last request ended.
     idle_since: Duration,
-    /// When the first byte after that came, of HTTP/1.
+    /// When the first byte after that came, of HTTP/1. One that came along with the request before is not seen: such a head
+    /// has as long as an idle connection.
     head_since: Option<Duration>,
     /// Known from the first bytes on.
     is_http2: Option<bool>,

@@ -735,7 +735,7 @@ impl App {
         let mut limits = limits();
         limits.connections = connections;
         limits.idle_timeout = Duration::from_mins(2);
-        let (clock, hand) = Clock::simulated(jiff::Timestamp::now());
+        let (clock, hand) = Clock::simulated(Clock::real().now());
         let app = Self::start_at(limits, Duration::from_secs(5), clock).await;
         (app, hand)
     }
