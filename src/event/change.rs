@@ -3,12 +3,33 @@
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
     ChangeId, ConnectionName, ModuleName, NotificationId, RecordId, RecordKey, SourceName,
 };
+
+/// What a segment of a path cannot hold as it is (RFC 3986, 3.3).
+const NOT_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
 
 /// What happened to the record. Zoho's other words (merge, restore, …) are not documented, so they stay as they came.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -159,10 +180,14 @@ impl Change {
         self.affected_fields.as_deref().filter(|it| !it.is_empty())
     }
 
-    /// CloudEvents `source`: `/zoho/<connection>/<module>` or `/generic/<source>`.
+    /// CloudEvents `source`: `/zoho/<connection>/<module>` or `/generic/<source>`. A URI reference, so the module is
+    /// percent-encoded where it is no plain name; the other names cannot need it.
     pub fn event_source(&self) -> String {
         match &self.connection {
-            Some(connection) => format!("/zoho/{connection}/{}", self.module),
+            Some(connection) => {
+                let module = utf8_percent_encode(self.module.as_str(), NOT_IN_SEGMENT);
+                format!("/zoho/{connection}/{module}")
+            }
             None => format!("/generic/{}", self.source),
         }
     }
@@ -172,5 +197,47 @@ impl Change {
         self.event_type
             .clone()
             .unwrap_or_else(|| format!("com.zoho.crm.{}.{}", self.module, self.operation.past()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(module: &str) -> String {
+        let notification = NotificationId::random();
+        let module = ModuleName::new(module);
+        let change = Change {
+            id: ChangeId::derive(notification, &module, None, 0),
+            notification,
+            source: SourceName::new("hook"),
+            connection: Some(ConnectionName::new("acme")),
+            module,
+            record: None,
+            operation: Operation::Update,
+            event_type: None,
+            server_time: Timestamp::UNIX_EPOCH,
+            accepted_at: Timestamp::UNIX_EPOCH,
+            origin: Origin::Notification,
+            affected_fields: None,
+            values: None,
+        };
+        change.event_source()
+    }
+
+    /// CloudEvents asks for a URI reference.
+    #[test]
+    fn the_source_of_an_event_is_a_path_whatever_the_module_is_called() {
+        for (module, segment) in [
+            ("Leads", "Leads"),
+            ("Sales_Orders", "Sales_Orders"),
+            ("CustomModule1.a-b~c", "CustomModule1.a-b~c"),
+            ("My Mod %\u{e9}", "My%20Mod%20%25%C3%A9"),
+            ("a/b?c#d[e]", "a%2Fb%3Fc%23d%5Be%5D"),
+            ("a\"<>\\^`{|}\u{7f}", "a%22%3C%3E%5C%5E%60%7B%7C%7D%7F"),
+            ("a!$&'()*+,;=:@", "a!$&'()*+,;=:@"),
+        ] {
+            assert_eq!(source(module), format!("/zoho/acme/{segment}"));
+        }
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     response::{IntoResponse, Response},
 };
 use http::{
     HeaderValue, StatusCode,
-    header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
 };
 
 use super::SourceKind;
@@ -115,6 +115,17 @@ pub(super) fn accepted(accepted: Accepted) -> Response {
 pub(super) fn error(status: StatusCode) -> Response {
     let name = status.canonical_reason().unwrap_or_default();
     json(status, Body::from(format!(r#"{{"error":"{name}"}}"#)))
+}
+
+/// The same answer to HEAD: with its length, without its body, which HTTP/2 would send.
+pub(super) fn without_body(mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact() {
+        response
+            .headers_mut()
+            .insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    *response.body_mut() = Body::empty();
+    response
 }
 
 fn json(status: StatusCode, body: Body) -> Response {

@@ -47,8 +47,18 @@ impl From<Refused> for Refusal {
     }
 }
 
-/// `/in/{source}`; any other path is not found.
+/// `/in/{source}`; any other path is not found. No answer to HEAD has a body.
 pub(super) async fn handle(State(port): State<Arc<PublicPort>>, request: Request) -> Response {
+    let is_head = request.method() == Method::HEAD;
+    let response = respond(&port, request).await;
+    if is_head {
+        answer::without_body(response)
+    } else {
+        response
+    }
+}
+
+async fn respond(port: &PublicPort, request: Request) -> Response {
     let sources = port.sources.load_full();
     let (head, body) = request.into_parts();
     let name = head.uri.path().strip_prefix("/in/").unwrap_or_default();
@@ -66,9 +76,9 @@ pub(super) async fn handle(State(port): State<Arc<PublicPort>>, request: Request
         .map_or(IpAddr::from([0, 0, 0, 0]), |Peer(it)| *it);
     let peer = peer::caller(peer, &head.headers, &sources.limits.trusted_proxies);
     let request = Incoming { entry, head, peer };
-    match receive(&port, &sources, &request, body).await {
+    match receive(port, &sources, &request, body).await {
         Ok(accepted) => answer::accepted(accepted),
-        Err(refusal) => refuse(&port, &request, &refusal),
+        Err(refusal) => refuse(port, &request, &refusal),
     }
 }
 

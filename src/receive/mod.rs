@@ -2,6 +2,7 @@
 
 mod settings;
 mod server;
+mod activity;
 mod handler;
 mod intake;
 mod peer;

@@ -1,31 +1,21 @@
 //! The accept loop: how many connections, how long they may take, and how they end.
 
-use std::{
-    convert::Infallible,
-    net::IpAddr,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::State};
-use clock::Clock;
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{io::InspectReader, sync::CancellationToken, task::TaskTracker};
 
-use super::{Peer, PublicPort, handler::handle, metrics::Counted};
+use super::{Peer, PublicPort, activity::Activity, handler::handle, metrics::Counted};
 
 /// Requests at one time on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 16;
@@ -39,9 +29,13 @@ const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
 /// After a failed accept (no file descriptors left), to not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often connections are asked to make room while one waits for a place.
+const CROWDED_PAUSE: Duration = Duration::from_secs(1);
+
 /// Serves until `stop`, then answers what is under way for at most `drain`, and returns with all connections closed.
 ///
-/// At most `limits.connections` are open; more wait in the backlog of the listener.
+/// At most `limits.connections` are served; more wait, one here and the others in the backlog of the listener. While one
+/// waits, those that have had no request for a few seconds are closed.
 pub async fn serve(
     listener: TcpListener,
     port: Arc<PublicPort>,
@@ -54,6 +48,7 @@ pub async fn serve(
         port,
         stop: stop.clone(),
         abort: CancellationToken::new(),
+        crowded: Arc::default(),
     };
     let tasks = TaskTracker::new();
     while let Some((stream, peer, slot)) = next(&listener, &slots, &server).await {
@@ -82,16 +77,10 @@ async fn next(
     server: &Server,
 ) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let accept = async {
-        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => return Some((stream, peer.ip(), slot)),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    server.port.parts.clock.sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+        // In this order: places are wanted only when somebody is there for them.
+        let (stream, peer) = server.accept(listener).await;
+        let slot = server.place(slots).await?;
+        Some((stream, peer, slot))
     };
     tokio::select! {
         biased;
@@ -105,93 +94,92 @@ struct Server {
     port: Arc<PublicPort>,
     stop: CancellationToken,
     abort: CancellationToken,
+    /// Tells all connections that one waits for a place.
+    crowded: Arc<Notify>,
 }
 
 impl Server {
+    async fn accept(&self, listener: &TcpListener) -> (TcpStream, IpAddr) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return (stream, peer.ip()),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    self.port.parts.clock.sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn place(&self, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let mut slot = pin!(Arc::clone(slots).acquire_owned());
+        loop {
+            tokio::select! {
+                biased;
+                slot = slot.as_mut() => return slot.ok(),
+                () = self.port.parts.clock.sleep(CROWDED_PAUSE) => self.crowded.notify_waiters(),
+            }
+        }
+    }
+
     async fn connection(&self, stream: TcpStream, peer: IpAddr) {
         let _open = Counted::new(&self.port.parts.metrics.connections);
         // Answers are small and should not wait for more; a socket that refuses is about to fail anyway.
         drop(stream.set_nodelay(true));
-        let activity = Activity::default();
+        let activity = Activity::new(&self.port.parts.clock);
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             // Without a router: there is one route, and it would cost as much as the proof.
             let port = State(Arc::clone(&self.port));
-            let busy = activity.request();
+            let under_way = activity.request();
             async move {
-                let _busy = busy;
+                let _under_way = under_way;
                 Ok::<_, Infallible>(handle(port, request.map(Body::new)).await)
             }
         });
-        let idle_max = self.port.sources.load().limits.idle_timeout;
-        let builder = builder(idle_max);
+        let received = activity.clone();
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| received.received(bytes));
+        let builder = builder();
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut stopping = false;
-        let clock: &Clock = &self.port.parts.clock;
-        let mut idle = pin!(activity.idle(clock, idle_max));
+        let idle_max = self.port.sources.load().limits.idle_timeout;
+        let mut expired = pin!(activity.expired(idle_max));
+        let mut crowded = pin!(self.crowded.notified());
         loop {
-            tokio::select! {
+            let stop = tokio::select! {
                 // A broken connection is its caller's affair.
                 ended = connection.as_mut() => return drop(ended),
                 () = self.abort.cancelled() => return,
-                () = self.stop.cancelled(), if !stopping => {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
+                () = expired.as_mut() => return,
+                () = self.stop.cancelled(), if !stopping => true,
+                () = crowded.as_mut() => {
+                    crowded.set(self.crowded.notified());
+                    activity.is_quiet()
                 }
-                () = idle.as_mut() => return,
+            };
+            if stop && stopping {
+                // It was asked a moment ago, and is still quiet.
+                return;
+            }
+            if stop {
+                stopping = true;
+                // A request that arrives just now is still answered.
+                connection.as_mut().graceful_shutdown();
             }
         }
     }
 }
 
-fn builder(head_timeout: Duration) -> auto::Builder<TokioExecutor> {
+/// Without hyper's timeouts: they begin only once it knows the version, and there are none for HTTP/2.
+fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
-        .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_LIST_BYTES_MAX);
     builder
-}
-
-/// What a connection does. hyper's own timeout starts only once it knows the version, and not at all for HTTP/2.
-#[derive(Clone, Default)]
-struct Activity {
-    started: Arc<AtomicU64>,
-    ended: Arc<AtomicU64>,
-}
-
-/// One request under way.
-struct Busy(Arc<AtomicU64>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Activity {
-    fn request(&self) -> Busy {
-        self.started.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(&self.ended))
-    }
-
-    /// Returns after no request has begun or been under way for `idle_max` at least, and twice that at most.
-    async fn idle(&self, clock: &Clock, idle_max: Duration) {
-        let mut before = None;
-        loop {
-            let started = self.started.load(Ordering::Relaxed);
-            let ended = self.ended.load(Ordering::Relaxed);
-            if started == ended && before == Some(started) {
-                return;
-            }
-            before = Some(started);
-            clock.sleep(idle_max).await;
-        }
-    }
 }

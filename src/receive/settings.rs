@@ -75,7 +75,7 @@ pub struct Limits {
     pub connections: usize,
     /// Time to read a whole request, once its head is there.
     pub read_timeout: Duration,
-    /// A connection may wait so long for a request or for the rest of its head.
+    /// A connection may be so long without a request; a head that has begun has 30 seconds of its own.
     pub idle_timeout: Duration,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpNet>,

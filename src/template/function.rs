@@ -136,7 +136,7 @@ fn to_string<'a>(value: &Val<'a>) -> Outcome<'a> {
         Val::Null | Val::List(_) | Val::Map(_) | Val::Array(_) | Val::Object(_) => {
             return refuse("string", value);
         }
-        other => Cow::Owned(other.to_text(&mut Budget::new())?),
+        other => Cow::Owned(other.to_text(&mut Budget::of_built())?),
     };
     Ok(Val::Text(text))
 }

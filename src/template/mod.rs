@@ -242,7 +242,7 @@ impl Template {
     /// One whole `{{ }}` keeps its type; anything else is a text, in which null is empty and lists and objects are JSON.
     ///
     /// # Errors
-    /// When an expression cannot be computed, or the result takes more than 1 MiB.
+    /// When an expression cannot be computed, or the result takes more than 4 MiB.
     pub fn render(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
         self.compute(&mut Evaluator::new(scope))
     }
@@ -264,19 +264,21 @@ impl Template {
     }
 
     fn compute<'a>(&'a self, evaluator: &mut Evaluator<'a>) -> Result<Value, EvalError> {
-        let mut left = Budget::new();
+        let mut left = Budget::of_result();
         if let [Piece::Expression(node)] = self.pieces.as_slice() {
             return Ok(evaluator.eval(node)?.to_json(&mut left)?);
         }
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(literal) => text.push_str(literal),
+                Piece::Literal(literal) => {
+                    left.spend(literal.len())?;
+                    text.push_str(literal);
+                }
                 Piece::Expression(node) => {
                     text.push_str(&evaluator.eval(node)?.to_text(&mut left)?);
                 }
             }
-            value::bounded(text.len())?;
         }
         Ok(Value::String(text))
     }

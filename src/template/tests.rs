@@ -654,16 +654,16 @@ fn nothing_runs_or_grows_without_end() {
         ),
         // What is built is small, what is given is not.
         (
-            "[record, record, record, record, record, record]",
-            "builds more than 1048576 bytes or items",
+            "[record, record, record, record, record, record, record, record, record]",
+            "builds more than 4194304 bytes or items",
         ),
         (
             "record.L.map(x, record.T)",
-            "builds more than 1048576 bytes or items",
+            "builds more than 4194304 bytes or items",
         ),
         (
-            "{'a': [record.T, record.T, record.T], 'b': [record.T, record.T, record.T]}",
-            "builds more than 1048576 bytes or items",
+            "{'a': record.L.map(x, record.T), 'b': [record.T]}",
+            "builds more than 4194304 bytes or items",
         ),
         ("[record.T, record.T, record.T, record.T].size()", "4"),
     ];
@@ -678,8 +678,36 @@ fn nothing_runs_or_grows_without_end() {
         assert_eq!(outcome(&format!("{{{{ {text} }}}}")), expected, "{text}");
     }
     // All of a text counts, before it is there.
-    let text = "{{ [record.T, record.T, record.T] }} {{ {'a': record.T, 'b': record.M} }}";
-    assert_eq!(outcome(text), "builds more than 1048576 bytes or items");
+    let text = "{{ [record.T, record.T, record.T] }}".repeat(7);
+    assert_eq!(outcome(&text), "builds more than 4194304 bytes or items");
+    let text = "{{ record.T }}".repeat(21);
+    assert_eq!(outcome(&text), "builds more than 4194304 bytes or items");
+}
+
+/// `limits.body` is 2 MiB unless the file says otherwise.
+#[test]
+fn a_large_callback_is_handed_on_whole() {
+    let value = json!({"text": "x".repeat(1_500_000), "list": vec![1; 200_000]});
+    let json = Body::Json(value.clone());
+    let text = Body::Text("x".repeat((4 << 20) - 1));
+    let render = |template: &str, body| {
+        let scope = Scope {
+            body: Some(body),
+            ..Scope::default()
+        };
+        let template = Template::compile(template, Place::Read).unwrap();
+        template.render(&scope)
+    };
+    assert_eq!(render("{{ body }}", &json), Ok(value.clone()));
+    assert_eq!(
+        render("<{{ body }}>", &json),
+        Ok(format!("<{value}>").into())
+    );
+    assert!(render("{{ body }}", &text).is_ok());
+    assert!(render("{{ body }}..", &text).is_err());
+    // What is built on the way is no more than before.
+    assert!(render("{{ body.text + '' }}", &json).is_err());
+    assert!(render("{{ string(body) }}", &text).is_ok());
 }
 
 #[test]

@@ -12,38 +12,51 @@ use crate::event::{Body, Record};
 /// Longest text, and most list items, an expression may build.
 const BUILT_MAX: usize = 1 << 20;
 
+/// Largest result, in bytes of JSON or text: a callback of the default `limits.body` can be handed on whole.
+const RESULT_MAX: usize = 4 << 20;
+
 /// Refuses what is longer than an expression may build, in bytes or items.
 pub(super) fn bounded(size: usize) -> Result<(), Fault> {
     if size > BUILT_MAX {
-        return Err(Fault::new(format!(
-            "builds more than {BUILT_MAX} bytes or items"
-        )));
+        return Err(over(BUILT_MAX));
     }
     Ok(())
 }
 
+fn over(max: usize) -> Fault {
+    Fault::new(format!("builds more than {max} bytes or items"))
+}
+
 /// What a result may still grow by, in bytes of JSON or text.
-pub(super) struct Budget(usize);
+pub(super) struct Budget {
+    left: usize,
+    max: usize,
+}
 
 impl Budget {
-    /// As much as an expression may build.
-    pub(super) const fn new() -> Self {
-        Self(BUILT_MAX)
+    /// As much as an expression may build on its way.
+    pub(super) const fn of_built() -> Self {
+        Self::of(BUILT_MAX)
+    }
+
+    /// As much as a template may give.
+    pub(super) const fn of_result() -> Self {
+        Self::of(RESULT_MAX)
+    }
+
+    const fn of(max: usize) -> Self {
+        Self { left: max, max }
     }
 
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
-        match self.0.checked_sub(bytes) {
-            Some(left) => {
-                self.0 = left;
-                Ok(())
-            }
-            None => bounded(usize::MAX),
-        }
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or_else(|| over(self.max))?;
+        Ok(())
     }
 
     /// What a value that came in takes as JSON, counted before it is copied.
     fn spend_on(&mut self, value: &impl Serialize) -> Result<(), Fault> {
-        serde_json::to_writer(&mut *self, value).or_else(|_over| bounded(usize::MAX))
+        serde_json::to_writer(&mut *self, value).map_err(|_over| over(self.max))
     }
 }
 

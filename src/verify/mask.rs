@@ -444,6 +444,37 @@ mod tests {
         );
     }
 
+    /// Some callers encode all but the `+`, which then reads as a space.
+    #[test]
+    fn a_secret_with_a_plus_is_found_in_a_form_that_does_not_encode_it() {
+        for (secret, field) in [
+            ("ab/cd+ef-12345", "ab%2Fcd+ef-12345"),
+            ("ab/cd+ef-12345", "ab%2fcd+ef%2D12345"),
+            ("ab/cd+ef-12345", "ab/cd+ef-12345"),
+            ("ab/cd+ef-12345", "ab%2Fcd%2Bef-12345"),
+            ("ab/cd+ef gh-12345", "ab%2Fcd+ef+gh-12345"),
+            ("ab/cd+ef gh-12345", "ab/cd+ef%20gh-12345"),
+            ("ab/cd+ef gh-12345", "ab/cd%2Bef gh-12345"),
+            ("++ab+-12345678", "++ab+-12345678"),
+        ] {
+            for (before, after) in [("", ""), ("x=1&", "&y=a+b"), ("x=", "")] {
+                for form in [
+                    format!("{before}k={field}{after}"),
+                    format!("{before}{field}=1{after}"),
+                ] {
+                    let (stored, body) = mask(&[secret], form.as_bytes());
+                    assert!(!stored.contains("12345"), "{form}: {stored}");
+                    assert!(stored.contains("***"), "{form}: {stored}");
+                    assert!(!format!("{body:?}").contains("12345"), "{form}: {body:?}");
+                    assert_eq!(Body::parse(&stored.into(), None), body, "{form}");
+                }
+            }
+        }
+        // Over what is left of it, too: other parts stay.
+        let (stored, _) = mask(&["ab+cd-123456"], b"k=ab+cd-123456&x=a+b");
+        assert_eq!(stored, "k=***&x=a+b");
+    }
+
     #[test]
     fn the_parts_of_basic_are_secrets_too() {
         let proof = Proof {

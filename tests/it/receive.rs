@@ -5,8 +5,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use clock::Clock;
+use clock::{Clock, Simulated};
 use flate2::{Compression, write::GzEncoder};
+use futures_util::FutureExt;
 use prometheus::{IntCounter, Registry};
 use tempfile::TempDir;
 use tokio::{
@@ -111,10 +112,18 @@ async fn open_store(dir: &TempDir, registry: &Registry) -> Store {
 }
 
 pub(super) async fn open_port(dir: &TempDir, limits: Limits) -> (Arc<PublicPort>, Parts, Registry) {
+    open_port_at(dir, limits, Clock::real()).await
+}
+
+async fn open_port_at(
+    dir: &TempDir,
+    limits: Limits,
+    clock: Clock,
+) -> (Arc<PublicPort>, Parts, Registry) {
     let registry = Registry::new();
     let parts = Parts {
         store: open_store(dir, &registry).await,
-        clock: Clock::real(),
+        clock,
         metrics: Metrics::register(&registry).unwrap(),
         gate: Arc::new(ArcSwap::default()),
         unheard: Unheard {
@@ -135,8 +144,12 @@ impl App {
     }
 
     async fn start_with(limits: Limits, drain: Duration) -> Self {
+        Self::start_at(limits, drain, Clock::real()).await
+    }
+
+    async fn start_at(limits: Limits, drain: Duration, clock: Clock) -> Self {
         let dir = TempDir::new().unwrap();
-        let (port, parts, registry) = open_port(&dir, limits).await;
+        let (port, parts, registry) = open_port_at(&dir, limits, clock).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -562,9 +575,8 @@ async fn a_slow_body_is_408_and_a_slow_head_is_cut_off() {
         assert_eq!(answer.status, 0, "{slow}: {answer:?}");
     }
     // The preface of HTTP/2 and its settings, and then nothing.
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
     let mut stream = app.connect().await;
-    stream.write_all(preface).await.unwrap();
+    stream.write_all(HTTP2).await.unwrap();
     let mut rest = vec![];
     within(stream.read_to_end(&mut rest)).await.unwrap();
 }
@@ -575,9 +587,8 @@ async fn bodies_that_do_not_come_keep_nobody_out() {
     let mut limits = limits();
     limits.connections = 2;
     let app = App::start_with(limits, Duration::from_secs(5)).await;
-    let head = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
     let mut stream = app.connect().await;
-    stream.write_all(head).await.unwrap();
+    stream.write_all(HTTP2).await.unwrap();
     // POST /in/crm on ten streams, none of which ends (RFC 9113, 6.2; RFC 7541: indexed and literal fields).
     for number in 0..10_u8 {
         let mut fields = vec![0x83, 0x86, 0x04, 7];
@@ -635,6 +646,54 @@ async fn http2_without_tls_is_served_too() {
     assert_eq!(head.status(), 405);
 }
 
+/// What HTTP/2 begins with: the preface and settings (RFC 9113, 3.4).
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+
+/// Kinds of the frames of the first stream, to its end (RFC 9113, 4.1).
+async fn frames(stream: &mut TcpStream) -> Vec<u8> {
+    let mut kinds = vec![];
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+        stream.read_exact(&mut payload).await.unwrap();
+        let [.., kind, flags, _, _, _, number] = head;
+        if number == 1 {
+            kinds.push(kind);
+            if flags & 1 == 1 {
+                return kinds;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_head_has_no_body() {
+    let app = App::start().await;
+    for (path, status) in [("/in/hook", 405), ("/in/none", 404), ("/", 404)] {
+        let answer = app.request(&format!("HEAD {path}"), "", b"").await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, ""));
+        assert!(answer.head.contains("content-length: "), "{answer:?}");
+        assert!(!answer.head.contains("content-length: 0"), "{answer:?}");
+
+        let mut stream = app.connect().await;
+        stream.write_all(HTTP2).await.unwrap();
+        // HEAD (RFC 7541: indexed and literal fields).
+        let mut fields = b"\x02\x04HEAD\x86\x04".to_vec();
+        fields.push(u8::try_from(path.len()).unwrap());
+        fields.extend_from_slice(path.as_bytes());
+        fields.extend_from_slice(b"\x01\x01h");
+        let length = u8::try_from(fields.len()).unwrap();
+        stream
+            .write_all(&[0, 0, length, 1, 5, 0, 0, 0, 1])
+            .await
+            .unwrap();
+        stream.write_all(&fields).await.unwrap();
+        // Only HEADERS.
+        assert_eq!(within(frames(&mut stream)).await, [1]);
+    }
+}
+
 #[tokio::test]
 async fn more_connections_than_the_limit_wait_for_one_to_end() {
     let mut limits = limits();
@@ -652,6 +711,126 @@ async fn more_connections_than_the_limit_wait_for_one_to_end() {
     assert_eq!(app.metric("zohook_connections_open", None), 2);
     drop(first);
     waiting.await.accepted();
+}
+
+/// Moves the time on by `seconds`, one by one, until `done`; each gets some real time to act in.
+async fn pass<F: Future + Unpin>(
+    hand: &Simulated,
+    seconds: u32,
+    done: &mut F,
+) -> Option<F::Output> {
+    for _ in 0..seconds {
+        hand.advance(Duration::from_secs(1));
+        let soon = tokio::time::timeout(Duration::from_millis(100), &mut *done);
+        if let Ok(output) = soon.await {
+            return Some(output);
+        }
+    }
+    None
+}
+
+impl App {
+    /// With a time of the test's own, and so many places.
+    async fn start_crowded(connections: usize) -> (Self, Simulated) {
+        let mut limits = limits();
+        limits.connections = connections;
+        limits.idle_timeout = Duration::from_mins(2);
+        let (clock, hand) = Clock::simulated(Clock::real().now());
+        let app = Self::start_at(limits, Duration::from_secs(5), clock).await;
+        (app, hand)
+    }
+
+    async fn until_open(&self, connections: u64) {
+        within(async {
+            while self.metric("zohook_connections_open", None) != connections {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    /// Each is a way to hold a place without a request.
+    async fn holders(&self) -> Vec<TcpStream> {
+        let mut streams = vec![];
+        let answered = "GET / HTTP/1.1\r\nhost: zohook\r\n\r\n";
+        for bytes in [
+            b"".as_slice(),
+            b"POST /in/crm HT",
+            HTTP2,
+            answered.as_bytes(),
+        ] {
+            let mut stream = self.connect().await;
+            stream.write_all(bytes).await.unwrap();
+            if bytes == answered.as_bytes() {
+                assert!(within(stream.read(&mut [0; 1024])).await.unwrap() > 0);
+            }
+            streams.push(stream);
+        }
+        self.until_open(4).await;
+        streams
+    }
+}
+
+#[tokio::test]
+async fn connections_without_a_request_make_room_for_who_waits() {
+    let (app, hand) = App::start_crowded(4).await;
+    let holders = app.holders().await;
+    // Nobody waits: they stay.
+    assert!(
+        pass(&hand, 20, &mut std::future::pending::<()>().boxed())
+            .await
+            .is_none()
+    );
+    app.until_open(4).await;
+    drop(holders);
+    app.until_open(0).await;
+
+    let _holders = app.holders().await;
+    let body = callback("1");
+    let mut waiting = app.post("crm", &body).boxed();
+    assert!(pass(&hand, 4, &mut waiting).await.is_none());
+    pass(&hand, 6, &mut waiting).await.unwrap().accepted();
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_not_cut_off_for_who_waits() {
+    let (app, hand) = App::start_crowded(1).await;
+    let body = callback("1");
+    let mut slow = app.connect().await;
+    let head = format!(
+        "POST /in/crm HTTP/1.1\r\nhost: zohook\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    app.until_open(1).await;
+    let other = callback("2");
+    let mut waiting = app.post("crm", &other).boxed();
+    assert!(pass(&hand, 20, &mut waiting).await.is_none());
+    slow.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 1024];
+    let read = within(slow.read(&mut answer)).await.unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200 "));
+    // It stays open, and is idle from now on.
+    pass(&hand, 10, &mut waiting).await.unwrap().accepted();
+}
+
+#[tokio::test]
+async fn a_head_has_30_seconds_and_an_idle_connection_its_120() {
+    let (app, hand) = App::start_crowded(64).await;
+    let mut holders = app.holders().await;
+    let mut half = holders.remove(1);
+    let mut end = half.read_u8().boxed();
+    assert!(pass(&hand, 29, &mut end).await.is_none());
+    assert!(pass(&hand, 2, &mut end).await.unwrap().is_err());
+    app.until_open(3).await;
+    assert!(
+        pass(&hand, 88, &mut std::future::pending::<()>().boxed())
+            .await
+            .is_none()
+    );
+    app.until_open(3).await;
+    hand.advance(Duration::from_secs(3));
+    app.until_open(0).await;
 }
 
 #[tokio::test]
