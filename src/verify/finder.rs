@@ -139,7 +139,11 @@ fn ways_to_write(character: char, before: &str) -> String {
     let percent = joined(bytes, "", |it| format!("%(?:25)*(?i:{it:02x})"));
     let mut buffer = [0; 2];
     let units = character.encode_utf16(&mut buffer);
-    let escape = joined(units, before, |it| format!("{BACKSLASH}u(?i:{it:04x})"));
+    // After a backslash of the secret an escaped `u` looks like the `u` itself and four digits more.
+    let begun = if character == 'u' { "?" } else { "" };
+    let escape = joined(units, before, |it| {
+        format!("{BACKSLASH}{begun}u(?i:{it:04x})")
+    });
     let special = match character {
         ' ' => r"|\+".to_owned(),
         '\n' => format!("|{BACKSLASH}n"),
@@ -221,6 +225,13 @@ mod tests {
         check(&["\u{1f600}"], text, &[(0, 12), (13, 25)]);
         check(&["\u{e4}"], text, &[(26, 32)]);
         check(&["a\nb"], r"a\nb", &[(0, 4)]);
+    }
+
+    #[test]
+    fn an_escape_after_a_backslash_is_found_whole() {
+        check(&[r"ab\u"], r"ab\\\u0075", &[(0, 10)]);
+        check(&[r"ab\ux"], r"ab\\\u0075x", &[(0, 11)]);
+        check(&["u0075"], "u0075", &[(0, 5)]);
     }
 
     #[test]
