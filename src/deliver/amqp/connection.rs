@@ -300,6 +300,11 @@ impl Owner {
 
     /// Looks at what is declared though all channels work; `None` when told to stop.
     async fn check(&self, link: &mut Link) -> Option<()> {
+        if link.connection.status().blocked() {
+            // It would not answer.
+            link.put_off(self.clock.monotonic());
+            return Some(());
+        }
         let established = tokio::select! {
             it = tokio::time::timeout(self.settings.timeout, self.establish(link)) => it,
             () = self.cancel.cancelled() => return None,

@@ -65,6 +65,11 @@ impl Link {
         self.check_at.get_or_insert(self.checked_at + CHECK_WAIT);
     }
 
+    /// It cannot be looked at now.
+    pub(super) fn put_off(&mut self, now: Duration) {
+        self.check_at = Some(now + CHECK_WAIT);
+    }
+
     /// Returns when it is time to look at what is declared; never where there is no doubt.
     pub(super) fn check_in(&self, clock: &Clock) -> impl Future<Output = ()> + use<> {
         let (clock, check_at) = (clock.clone(), self.check_at);
