@@ -1,4 +1,5 @@
-//! Access tokens, and when they were asked for, in the store: a crash loop must not use up Zoho's ten token requests in ten minutes.
+//! Access tokens, and when they were asked for, in the store: a crash loop must not use up Zoho's ten token requests in
+//! ten minutes.
 
 use jiff::Timestamp;
 use zoho_crm::{BoxFuture, StoredToken, TokenStore, TokenStoreError};

@@ -25,8 +25,8 @@ use super::{
     share::{Place, Shares},
 };
 
-/// Places for changes that are out, one for each unless it is large, unless the smallest shares come to more. Divided among the orgs and what needs none: with one org
-/// enough to fill ten calls of a hundred ids while ten more are on their way.
+/// Places for changes that are out, unless the smallest shares come to more; a large change takes several. Divided among
+/// the orgs and what needs none: with one org enough to fill ten calls of a hundred ids while ten more are on their way.
 const CLAIMS_MAX: usize = 4096;
 
 /// And no share is smaller than what fills a call.
