@@ -91,7 +91,8 @@ impl Batch {
             if !may_be_a_part(&error) {
                 fail(jobs, &error);
             } else if rounds > ISOLATION_ROUNDS_MAX {
-                later(split(jobs, &error));
+                // Nothing is shown against what this leaves: without an answer, its callers ask again, in another batch.
+                drop(split(jobs, &error));
             } else if self.lane.in_groups && !metadata_renewed {
                 // A field may have been removed since its name was learned.
                 metadata_renewed = true;
@@ -279,11 +280,6 @@ fn fail(jobs: Vec<Job>, error: &Error) {
     for job in jobs {
         reply(job, Err(error.clone()));
     }
-}
-
-/// Nothing was shown against these: left without an answer, their callers ask again, in another batch.
-fn later(parts: Vec<Vec<Job>>) {
-    drop(parts);
 }
 
 /// A caller that has gone away needs no answer.

@@ -202,28 +202,7 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn source(module: &str) -> String {
-        let notification = NotificationId::random();
-        let module = ModuleName::new(module);
-        let change = Change {
-            id: ChangeId::derive(notification, &module, None, 0),
-            notification,
-            source: SourceName::new("hook"),
-            connection: Some(ConnectionName::new("acme")),
-            module,
-            record: None,
-            operation: Operation::Update,
-            event_type: None,
-            server_time: Timestamp::UNIX_EPOCH,
-            accepted_at: Timestamp::UNIX_EPOCH,
-            origin: Origin::Notification,
-            affected_fields: None,
-            values: None,
-        };
-        change.event_source()
-    }
+    use crate::event::sample;
 
     /// CloudEvents asks for a URI reference.
     #[test]
@@ -237,7 +216,8 @@ mod tests {
             ("a\"<>\\^`{|}\u{7f}", "a%22%3C%3E%5C%5E%60%7B%7C%7D%7F"),
             ("a!$&'()*+,;=:@", "a!$&'()*+,;=:@"),
         ] {
-            assert_eq!(source(module), format!("/zoho/acme/{segment}"));
+            let source = sample::change(module, "1").event_source();
+            assert_eq!(source, format!("/zoho/acme/{segment}"));
         }
     }
 }

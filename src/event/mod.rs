@@ -9,6 +9,9 @@ mod enriched;
 mod delivery;
 mod command;
 mod reason;
+mod memory;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use self::{
     body::{Body, Undecodable},
@@ -19,6 +22,7 @@ pub use self::{
     },
     enriched::{EnrichedEvent, Record, RecordState, Unread},
     id::{ChangeId, DeliveryId, NotificationId, RecordKey, Sequence},
+    memory::map_bytes,
     name::{
         ConnectionName, DestinationName, ModuleName, RecordId, RouteName, SendName, SourceName,
     },

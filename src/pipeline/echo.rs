@@ -293,12 +293,9 @@ mod tests {
     use std::task::Poll;
 
     use serde_json::{Map, Value, json};
-    use uuid::Uuid;
 
     use super::*;
-    use crate::event::{
-        ChangeId, ConnectionName, ModuleName, NotificationId, Origin, RecordId, SourceName,
-    };
+    use crate::event::{ConnectionName, ModuleName, RecordId, SourceName, sample};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000 + second).unwrap()
@@ -318,19 +315,11 @@ mod tests {
 
     fn change(operation: &str, second: i64, fields: Option<&[&str]>) -> Change {
         Change {
-            id: ChangeId::from_uuid(Uuid::nil()),
-            notification: NotificationId::from_uuid(Uuid::nil()),
-            source: SourceName::new("crm"),
-            connection: Some(ConnectionName::new("acme")),
-            module: ModuleName::new("Leads"),
-            record: Some(RecordId::new("1")),
             operation: Operation::parse(operation),
-            event_type: None,
             server_time: at(second),
             accepted_at: at(second),
-            origin: Origin::Notification,
             affected_fields: fields.map(|it| it.iter().map(|it| (*it).to_owned()).collect()),
-            values: None,
+            ..sample::change("Leads", "1")
         }
     }
 

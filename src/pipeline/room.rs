@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::event::{Change, EnrichedEvent, Record};
+use crate::event::{Change, EnrichedEvent, map_bytes};
 
 /// A change with larger values takes several places: with [`super::plan`]'s 4,096 places, 64 MiB are out at once.
 const BYTES_PER_PLACE: usize = 16 * 1024;
@@ -44,31 +43,14 @@ pub(super) fn places(change: &Change) -> usize {
 /// Bytes that planning takes, about: the event, its body and a copy of all in each message.
 pub(super) fn bytes_to_plan(event: &EnrichedEvent, body_bytes: usize, sends: usize) -> usize {
     let records = [&event.record, &event.before];
-    let records: usize = records.into_iter().flatten().map(record_bytes).sum();
+    let records: usize = records
+        .into_iter()
+        .flatten()
+        .map(|it| map_bytes(&it.values))
+        .sum();
     let values = event.change.values.as_ref().map_or(0, map_bytes);
     let carried = records.saturating_add(values).saturating_add(body_bytes);
     let messages = carried.saturating_mul(sends);
     let parsed = body_bytes.saturating_mul(PARSED);
     carried.saturating_add(messages).saturating_add(parsed)
-}
-
-fn record_bytes(record: &Record) -> usize {
-    map_bytes(&record.values)
-}
-
-fn map_bytes(map: &Map<String, Value>) -> usize {
-    const ENTRY: usize = 80;
-    map.iter()
-        .map(|(name, value)| ENTRY + name.len() + value_bytes(value))
-        .sum()
-}
-
-/// No deeper than JSON is read.
-fn value_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => size_of::<Value>(),
-        Value::String(text) => size_of::<Value>() + text.len(),
-        Value::Array(list) => list.iter().map(value_bytes).sum(),
-        Value::Object(map) => map_bytes(map),
-    }
 }

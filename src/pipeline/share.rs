@@ -112,9 +112,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        event::{
-            Change, ChangeId, ModuleName, NotificationId, Operation, Origin, RecordId, SourceName,
-        },
+        event::{Change, ChangeId, NotificationId, SourceName, sample},
         store::{Accept, Content, Metrics, Settings},
     };
 
@@ -162,37 +160,22 @@ mod tests {
         let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
         let store = Store::open(settings, Clock::real(), metrics).await.unwrap();
         let id = NotificationId::random();
-        let changes = (0..records).map(|index| change(id, index)).collect();
+        let changes = (0..records).map(|index| {
+            let change = sample::change("Leads", &index.to_string());
+            let id = ChangeId::derive(id, &change.module, change.record.as_ref(), index);
+            Change { id, ..change }
+        });
         let accept = Accept {
             id,
             source: SourceName::new("crm"),
             connection: Some(ConnectionName::new("acme")),
             received_at: Timestamp::UNIX_EPOCH,
             body: "{}".into(),
-            content: Content::Changes(changes),
+            content: Content::Changes(changes.collect()),
             dedup: None,
             unwanted: false,
         };
         store.accept(accept).await.unwrap();
         store
-    }
-
-    fn change(notification: NotificationId, index: usize) -> Change {
-        let (module, record) = (ModuleName::new("Leads"), RecordId::new(index.to_string()));
-        Change {
-            id: ChangeId::derive(notification, &module, Some(&record), index),
-            notification,
-            source: SourceName::new("crm"),
-            connection: Some(ConnectionName::new("acme")),
-            module,
-            record: Some(record),
-            operation: Operation::Update,
-            event_type: None,
-            server_time: Timestamp::UNIX_EPOCH,
-            accepted_at: Timestamp::UNIX_EPOCH,
-            origin: Origin::Notification,
-            affected_fields: None,
-            values: None,
-        }
     }
 }

@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     event::{
-        Action, Body, Change, ChangeId, ConnectionName, DestinationName, EnrichedEvent,
-        FailurePolicy, ModuleName, NotificationId, Operation, Origin, QuarantineReason, Record,
-        RecordId, RecordState, RouteName, SendName, Sequence, SourceName, Unread,
+        Action, Body, Change, ChangeId, DestinationName, EnrichedEvent, FailurePolicy, ModuleName,
+        NotificationId, Operation, QuarantineReason, Record, RecordId, RecordState, RouteName,
+        SendName, Sequence, SourceName, Unread, sample,
     },
     template::{Condition, Place, Template},
 };
@@ -90,17 +90,10 @@ fn change(module: &str, operation: &str) -> Change {
     Change {
         id: ChangeId::from_uuid(Uuid::from_u128(1)),
         notification: NotificationId::from_uuid(Uuid::from_u128(2)),
-        source: SourceName::new("crm"),
-        connection: Some(ConnectionName::new("acme")),
-        module: ModuleName::new(module),
-        record: Some(RecordId::new("554023000000527002")),
         operation: Operation::parse(operation),
-        event_type: None,
         server_time: at("2026-11-20T10:00:00.1239Z"),
         accepted_at: at("2026-11-20T10:00:01Z"),
-        origin: Origin::Notification,
-        affected_fields: None,
-        values: None,
+        ..sample::change(module, "554023000000527002")
     }
 }
 

@@ -89,13 +89,8 @@ fn explains_more(write: &OwnWrite, other: &OwnWrite) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use uuid::Uuid;
-
     use super::*;
-    use crate::event::{
-        ChangeId, ConnectionName, ModuleName, NotificationId, Operation, Origin, RecordId,
-        SourceName,
-    };
+    use crate::event::{ConnectionName, ModuleName, RecordId, SourceName, sample};
 
     fn write(record: &str, second: i64) -> OwnWrite {
         OwnWrite {
@@ -109,26 +104,8 @@ mod tests {
         }
     }
 
-    fn change(module: &str, record: &str) -> Change {
-        Change {
-            id: ChangeId::from_uuid(Uuid::nil()),
-            notification: NotificationId::from_uuid(Uuid::nil()),
-            source: SourceName::new("crm"),
-            connection: Some(ConnectionName::new("acme")),
-            module: ModuleName::new(module),
-            record: Some(RecordId::new(record)),
-            operation: Operation::Update,
-            event_type: None,
-            server_time: Timestamp::UNIX_EPOCH,
-            accepted_at: Timestamp::UNIX_EPOCH,
-            origin: Origin::Notification,
-            affected_fields: None,
-            values: None,
-        }
-    }
-
     fn seconds(writes: &OwnWrites, module: &str, record: &str) -> Vec<i64> {
-        let change = change(module, record);
+        let change = sample::change(module, record);
         let found = writes.of(change.key(), &change);
         found.map(|it| it.modified_at.as_second()).collect()
     }
@@ -160,7 +137,7 @@ mod tests {
         for it in [write("1", 1), write("1", 1), explained.clone()] {
             writes.remember(it, at);
         }
-        let change = change("Leads", "1");
+        let change = sample::change("Leads", "1");
         let found: Vec<_> = writes.of(change.key(), &change).cloned().collect();
         assert_eq!(found, [explained, write("1", 1)]);
         writes.forget_old(Timestamp::from_second(25 * 3_600).unwrap());

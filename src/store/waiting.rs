@@ -17,7 +17,7 @@ use super::{
     row::{Row, Taken},
     types::{ChangeNo, Claim, NotificationNo},
 };
-use crate::event::{Change, Delivery, DestinationName, RecordKey, Sequence};
+use crate::event::{Change, Delivery, DestinationName, RecordKey, Sequence, map_bytes};
 
 /// Records of the inbox that are in memory at once, half of them of one org; about 150 bytes each.
 const INBOX_HEADS_MAX: usize = 200_000;
@@ -185,17 +185,11 @@ impl Lane {
 /// Roughly what a change takes in memory.
 pub(super) fn change_bytes(change: &Change) -> usize {
     const FIXED: usize = 400;
-    const PER_VALUE: usize = 120;
     let affected = change
         .affected_fields
         .as_ref()
         .map_or(0, |it| it.len() * 40);
-    let values = change.values.as_ref().map_or(0, |values| {
-        values
-            .values()
-            .map(|it| PER_VALUE + it.as_str().map_or(it.to_string().len(), str::len))
-            .sum()
-    });
+    let values = change.values.as_ref().map_or(0, map_bytes);
     FIXED + affected + values
 }
 
